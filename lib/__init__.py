@@ -1,0 +1,1 @@
+"""The rooms of the product; arrows run web -> work -> (providers | store) -> core."""

@@ -1,0 +1,1 @@
+"""Values and sums: no clock, environment, file, socket or streamlit in here."""

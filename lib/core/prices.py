@@ -1,0 +1,152 @@
+"""What a call to an API costs: price = f(model, date, tier, prompt length, modality), in USD.
+
+Standard prices come from the package genai-prices (offline, dated, MIT); what it lacks or prices
+silently as standard (Google's flex and priority tiers) comes from our own rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Literal
+
+from lib.core.chat import Media, Request, Usage
+
+MTOK = Decimal(1_000_000)
+STANDARD = "standard"
+
+# Upper bounds for a reservation, in tokens. A token of text is at least one UTF-8 byte. An image is
+# 1,120 tokens on Gemini 3 (media-resolution page, 2026-11-22). Sound and film are bounded through
+# their bytes: 32 and about 100 tokens a second at the lowest usual bit rates, a PDF page likewise.
+IMAGE_TOKENS = 1120
+MEDIA_BYTES_PER_TOKEN = 16
+MESSAGE_TOKENS = 16  # roles and separators around each message
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a price stands and when somebody last compared it."""
+
+    url: str
+    checked: date
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A price genai-prices does not know, from `valid_from` on, in USD per million tokens."""
+
+    model: str
+    tier: str
+    item: Literal["input", "input_audio", "output", "cached"]
+    usd_per_mtok: Decimal
+    valid_from: date
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The headline price of a model on a day, for prompts without audio or cache."""
+
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+    source: Source
+
+
+class PriceList:
+    """`checked` says for which models somebody compared the price with its source, and when."""
+
+    def __init__(self, overrides: tuple[Override, ...], checked: Mapping[str, Source]) -> None:
+        self._overrides, self._checked = overrides, checked
+
+    def cost(self, usage: Usage, model: str, on: datetime, tier: str = STANDARD) -> Decimal | None:
+        """USD of one Gemini call, or None when a needed price or count is unknown.
+
+        `usage.input_tokens` holds its cached and audio parts, `output_tokens` its thinking.
+        """
+        if None in (usage.input_tokens, usage.output_tokens, usage.cached_tokens):
+            return None
+        if tier != STANDARD:
+            return self._tier_cost(usage, model, on.date(), tier)
+        return _standard_cost(usage, model, on)
+
+    def price(self, model: str, on: date) -> Price | None:
+        """The standard price of a Gemini model, None when nobody knows it."""
+        source = self._checked.get(model)
+        noon = datetime.combine(on, time(12), UTC)
+        # A thousand tokens: below every long-prompt surcharge.
+        rates = [
+            _standard_cost(usage, model, noon)
+            for usage in (Usage(1000, 0, 0, 0), Usage(0, 1000, 0, 0))
+        ]
+        if source is None or rates[0] is None or rates[1] is None:
+            return None
+        return Price(rates[0] * 1000, rates[1] * 1000, source)
+
+    def worst_case(self, request: Request, context_tokens: int | None, on: datetime) -> Decimal:
+        """The most a Gemini request could cost in USD; infinite when its price is unknown."""
+        most = Usage(worst_input_tokens(request, context_tokens), request.max_tokens, 0, 0)
+        cost = self.cost(most, request.model, on)
+        return Decimal("Infinity") if cost is None else cost
+
+    def _tier_cost(self, usage: Usage, model: str, on: date, tier: str) -> Decimal | None:
+        audio = usage.input_audio_tokens or 0
+        cached = usage.cached_tokens or 0
+        if audio and cached:  # which part of the sound was cached is not said
+            return None
+        counts = {
+            "input": (usage.input_tokens or 0) - audio - cached,
+            "input_audio": audio,
+            "cached": cached,
+            "output": usage.output_tokens or 0,
+        }
+        rates = self._rates(model, on, tier)
+        if any(count and item not in rates for item, count in counts.items()):
+            return None
+        return sum(
+            (count * rates[item] / MTOK for item, count in counts.items() if count), Decimal(0)
+        )
+
+    def _rates(self, model: str, on: date, tier: str) -> dict[str, Decimal]:
+        rows = [
+            row
+            for row in self._overrides
+            if (row.model, row.tier) == (model, tier) and row.valid_from <= on
+        ]
+        return {row.item: row.usd_per_mtok for row in sorted(rows, key=lambda row: row.valid_from)}
+
+
+def _standard_cost(usage: Usage, model: str, on: datetime) -> Decimal | None:
+    # Imported here: its tables take half a second, and only API models need them.
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    counted = Counted(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cached_tokens or None,
+        input_audio_tokens=usage.input_audio_tokens or None,
+    )
+    try:
+        found = calc_price(counted, model, provider_id="google", genai_request_timestamp=on)
+    except LookupError:
+        return None
+    return found.total_price
+
+
+def worst_input_tokens(request: Request, context_tokens: int | None) -> int:
+    """The most input tokens a request can be; never more than fit into the model."""
+    texts = [request.system, *(message.text for message in request.messages)]
+    text = sum(len(part.encode()) + MESSAGE_TOKENS for part in texts)
+    media = sum(_media_tokens(part) for message in request.messages for part in message.media)
+    return min(text + media, context_tokens) if context_tokens else text + media
+
+
+def _media_tokens(media: Media) -> int:
+    if media.modality == "image":
+        return IMAGE_TOKENS
+    return len(media.data) // MEDIA_BYTES_PER_TOKEN + IMAGE_TOKENS
+
+
+def machine_cost(usd_per_hour: Decimal | None, busy_s: float) -> Decimal | None:
+    """What a local answer costs: the machine's price for the seconds it was busy; None unpriced."""
+    return None if usd_per_hour is None else usd_per_hour * Decimal(str(busy_s)) / 3600

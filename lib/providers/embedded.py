@@ -1,0 +1,112 @@
+"""The embedded model: llama.cpp of xllamacpp in a process of our own, loaded on first use.
+
+A process, not a thread: loading holds Python's lock (0.4 s for 100 MB, seconds for a larger file),
+a callback cannot stop a prompt that is still being read, and a bad file may abort the process.
+"""
+
+import contextlib
+import json
+import logging
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+from lib.core.chat import Event, Modality, ModelInfo, Request
+from lib.core.errors import ModelMissing, NotConfigured, Unreachable
+from lib.providers.line import current
+from lib.providers.openai_wire import OpenAIWire
+
+log = logging.getLogger(__name__)
+
+WHO = "The embedded model"
+SLOTS = 4  # answers written at the same time; more callers wait in llama.cpp's own queue
+CONTEXT_TOKENS = 4096  # per slot; memory is taken for all of them at the start
+
+
+class Embedded:
+    """`model` is a GGUF file, `mmproj` the one that lets it see; `name` is what users call it."""
+
+    name = "embedded"
+
+    def __init__(self, model: Path, label: str, mmproj: Path | None, timeout_s: float) -> None:
+        self._model, self._label, self._mmproj = model, label, mmproj
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._wire: OpenAIWire | None = None
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        if request.model != self._label:
+            raise ModelMissing(f"{WHO} is {self._label}, not {request.model}.")
+        yield from self._loaded().stream(request)
+
+    def models(self) -> list[ModelInfo]:
+        reads: tuple[Modality, ...] = ("text", "image") if self._mmproj else ("text",)
+        info = ModelInfo(self.name, self._label, input=reads, context_tokens=CONTEXT_TOKENS)
+        return [info]
+
+    def close(self) -> None:
+        with self._lock:
+            if self._wire:
+                self._wire.close()
+            if self._process:
+                _end(self._process)
+            self._wire = self._process = None
+
+    def _loaded(self) -> OpenAIWire:
+        """The running engine; starts it, or starts it again when it has died."""
+        with self._lock:
+            if self._wire and self._process and self._process.poll() is None:
+                return self._wire
+            key = secrets.token_urlsafe(32)
+            self._process = self._start()
+            url = self._url(self._process, key)
+            self._wire = OpenAIWire(WHO, f"{url}/v1", key, self._timeout_s)
+            log.info("embedded model loaded: %s", self._label)
+            return self._wire
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lib.providers.llama_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the app, which then ends this in order
+        )
+
+    def _url(self, process: subprocess.Popen[str], key: str) -> str:
+        order = {
+            "model": str(self._model),
+            "mmproj": str(self._mmproj) if self._mmproj else None,
+            "key": key,
+            "slots": SLOTS,
+            "context": SLOTS * CONTEXT_TOKENS,
+        }
+        line = current()
+        with line.waiting(process.kill) if line else contextlib.nullcontext():
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(order), file=process.stdin, flush=True)
+            answer = json.loads(process.stdout.readline() or "{}") if process.stdout else {}
+        if "url" in answer:
+            return str(answer["url"])
+        _end(process)
+        if line and line.hung_up:
+            raise Unreachable(f"{WHO} was stopped while it was loading.")
+        raise NotConfigured(
+            f"{WHO} could not be loaded.",
+            hint="EMBEDDED_MODEL must be a GGUF file that llama.cpp can read and memory can hold.",
+        )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            if pipe:
+                pipe.close()
+    process.wait(timeout=5)

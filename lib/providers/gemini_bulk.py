@@ -1,0 +1,236 @@
+"""Gemini through the retired google-generativeai: rows in bulk over gRPC, at a third of the CPU.
+
+Over REST (a base URL, but no gRPC target) every answer is fetched in one piece: this SDK's REST
+stream hides the status of an error and ends a cut stream without a word.
+"""
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Generator, Iterator
+from functools import cached_property
+from typing import Any
+
+import grpc
+
+from lib.core.chat import Done, Event, Finish, Message, ModelInfo, Request, Text, Usage
+from lib.core.errors import AppError, BadReply, NotConfigured, TimedOut, Unreachable, Unsupported
+from lib.providers import gemini_wire
+from lib.providers.grpc_line import channel, next_chunk
+from lib.providers.line import Line, current
+from lib.providers.wire import our_errors
+
+GOOGLE = "generativelanguage.googleapis.com:443"
+_IMPORT_LOCK = threading.Lock()
+
+
+def sdk() -> Any:
+    """The package, without the farewell it prints at import; takes about a second at first."""
+    with _IMPORT_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            import google.generativeai as package
+        except ImportError as error:
+            raise NotConfigured(
+                "The package google-generativeai is not installed.",
+                hint="pip install google-generativeai, or set GEMINI_SDK=google-genai.",
+            ) from error
+    return package
+
+
+class GeminiBulk:
+    """`grpc_target` is host:port (None: Google's); with `base_url` alone the SDK speaks REST."""
+
+    name = "gemini"
+
+    def __init__(
+        self,
+        key: str,
+        base_url: str | None,
+        grpc_target: str | None,
+        timeout_s: float,
+        known: list[ModelInfo],
+    ) -> None:
+        self._key, self._timeout_s, self._known = key, timeout_s, known
+        self._rest_root = base_url if base_url and not grpc_target else None
+        self._target = grpc_target or GOOGLE
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _rest(self) -> Any:
+        from google.ai.generativelanguage import GenerativeServiceClient
+
+        options = {"api_endpoint": self._rest_root, "api_key": self._key}
+        return GenerativeServiceClient(transport="rest", client_options=options)
+
+    @cached_property
+    def _grpc(self) -> Any:
+        """The SDK's transport; its bare stubs can be cancelled while they wait, its client not."""
+        from google.ai.generativelanguage import GenerativeServiceClient
+
+        transport = GenerativeServiceClient.get_transport_class("grpc")
+        return transport(channel=channel(self._target))
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        _refuse_what_it_lacks(request)
+        message = _message(request)
+        with our_errors(gemini_wire.WHO, request.model, _translate):
+            if self._rest_root:
+                chunks = self._by_rest(message)
+            elif request.stream:
+                chunks = self._by_stream(message)
+            else:
+                chunks = self._by_call(message)
+            with contextlib.closing(chunks):
+                yield from _events(chunks)
+
+    def _by_rest(self, message: Any) -> Generator[Any, None, None]:
+        with self._lock:
+            client = self._rest
+        # Its default would repeat a 503 for ten minutes.
+        yield client.generate_content(message, timeout=self._line().left_s(), retry=None)
+
+    def _by_call(self, message: Any) -> Generator[Any, None, None]:
+        line, stub = self._line(), self._stubs().generate_content
+        call = stub.future(message, timeout=line.left_s(), metadata=self._metadata(message))
+        with line.waiting(call.cancel):
+            yield call.result()
+
+    def _by_stream(self, message: Any) -> Generator[Any, None, None]:
+        line, stub = self._line(), self._stubs().stream_generate_content
+        # No gRPC deadline: it would end a long answer. The line's bound is on each silence.
+        call = stub(message, metadata=self._metadata(message))
+        try:
+            while (chunk := next_chunk(call, line)) is not None:
+                yield chunk
+        finally:
+            call.cancel()
+
+    def _stubs(self) -> Any:
+        with self._lock:
+            return self._grpc
+
+    def _line(self) -> Line:
+        return current() or Line(self._timeout_s)
+
+    def _metadata(self, message: Any) -> list[tuple[str, str]]:
+        return [("x-goog-api-key", self._key), ("x-goog-request-params", f"model={message.model}")]
+
+    def models(self) -> list[ModelInfo]:
+        return self._known
+
+    def close(self) -> None:
+        if transport := self.__dict__.get("_grpc"):
+            transport.close()
+
+
+def _refuse_what_it_lacks(request: Request) -> None:
+    lacks = {
+        "thinking": request.thinking is not None,
+        "seed": request.seed is not None,
+        "logprobs": request.logprobs > 0,
+    }
+    if missing := [name for name, wanted in lacks.items() if wanted]:
+        raise Unsupported(
+            f"{missing[0]}: the retired SDK google-generativeai has no such option.",
+            hint="Set GEMINI_SDK=google-genai, or leave the option out.",
+        )
+
+
+def _message(request: Request) -> Any:
+    protos = sdk().protos
+    config: dict[str, Any] = {
+        "max_output_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop_sequences": list(request.stop) or None,
+    }
+    if request.json_schema:
+        config["response_mime_type"] = "application/json"
+        config["response_schema"] = _schema(request.json_schema)
+    system = {"parts": [{"text": request.system}]} if request.system else None
+    return protos.GenerateContentRequest(
+        model=f"models/{request.model}",
+        contents=[_content(message) for message in request.messages],
+        generation_config={name: value for name, value in config.items() if value is not None},
+        system_instruction=system,
+    )
+
+
+def _content(message: Message) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [
+        {"inline_data": {"mime_type": media.mime, "data": media.data}} for media in message.media
+    ]
+    if message.text or not parts:
+        parts.append({"text": message.text})
+    return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema in the OpenAPI subset the old protocol knows."""
+    ours: dict[str, Any] = {"type_": str(schema.get("type", "object")).upper()}
+    for name in ("enum", "required", "description"):
+        if name in schema:
+            ours[name] = schema[name]
+    if "properties" in schema:
+        ours["properties"] = {name: _schema(part) for name, part in schema["properties"].items()}
+    if "items" in schema:
+        ours["items"] = _schema(schema["items"])
+    return ours
+
+
+def _events(chunks: Iterator[Any]) -> Iterator[Event]:
+    reason: str | None = None
+    answered = blocked = False
+    for chunk in chunks:
+        blocked = blocked or bool(chunk.prompt_feedback.block_reason)
+        for candidate in chunk.candidates[:1]:
+            answered = True
+            reason = _reason(candidate) or reason
+            if text := "".join(part.text for part in candidate.content.parts):
+                yield Text(text)
+        if "usage_metadata" in chunk:
+            yield _usage(chunk.usage_metadata)
+    if not answered and not blocked:
+        raise BadReply(f"{gemini_wire.WHO} answered without a candidate.")
+    yield Done(Finish.REFUSED if blocked else gemini_wire.finish(reason))
+
+
+def _reason(candidate: Any) -> str | None:
+    """The finish reason's name; one that is newer than this SDK is a bare number."""
+    reason = candidate.finish_reason
+    return getattr(reason, "name", "OTHER") if reason else None
+
+
+def _usage(counted: Any) -> Usage:
+    return gemini_wire.usage(
+        counted.prompt_token_count,
+        counted.candidates_token_count,
+        counted.total_token_count,
+        cached=counted.cached_content_token_count,
+    )
+
+
+def _translate(error: Exception, model: str) -> AppError | None:
+    from google.api_core import exceptions
+    from requests import exceptions as requests
+
+    if isinstance(error, grpc.RpcError):
+        error = exceptions.from_grpc_error(error)  # type: ignore[no-untyped-call]
+    if isinstance(error, (exceptions.DeadlineExceeded, requests.Timeout)):
+        return TimedOut(f"{gemini_wire.WHO} sent nothing for too long.")
+    if isinstance(error, requests.ConnectionError):
+        return Unreachable(f"{gemini_wire.WHO} does not answer, or the connection broke.")
+    if isinstance(error, exceptions.GoogleAPICallError):
+        details = [_plain(detail) for detail in error.details or ()]
+        return gemini_wire.error(int(error.code or 500), model, details)
+    return None
+
+
+def _plain(detail: Any) -> dict[str, Any]:
+    """One error detail as a dict: gRPC gives messages, REST gives dicts already."""
+    if isinstance(detail, dict):
+        return detail
+    from google.protobuf.json_format import MessageToDict
+
+    return dict(MessageToDict(detail))

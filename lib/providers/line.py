@@ -1,0 +1,122 @@
+"""The line to a provider: whoever holds it can hang up from any thread, even while it is silent.
+
+A blocked `recv` does not wake up when another thread closes its file; it does when the socket is
+shut down. So every HTTP adapter reads through `cuttable`, whose sockets register with the line
+that the reading thread holds. The same place bounds the wait for the first token.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_held = threading.local()
+
+
+class HungUp(Exception):
+    """The reader of the answer has gone; nothing is wrong with the provider."""
+
+
+class Line:
+    """One call's connection. `wait_s` bounds the first token, and every later silence."""
+
+    def __init__(self, wait_s: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._wait_s, self._now = wait_s, now
+        self._first_token_by: float | None = now() + wait_s
+        self._lock = threading.Lock()
+        self._actions: list[Callable[[], object]] = []
+        self.hung_up = False
+
+    def first_token(self) -> None:
+        self._first_token_by = None
+
+    def left_s(self) -> float:
+        """Seconds the next wait may take; never 0, which sockets read as «do not block»."""
+        if self._first_token_by is None:
+            return self._wait_s
+        return max(0.001, self._first_token_by - self._now())
+
+    def hang_up(self) -> None:
+        with self._lock:
+            self.hung_up = True
+            actions = list(self._actions)
+        for action in actions:
+            with contextlib.suppress(Exception):
+                action()
+
+    @contextlib.contextmanager
+    def waiting(self, break_off: Callable[[], object]) -> Iterator[None]:
+        """While inside, `hang_up` calls `break_off`; raises HungUp when it already happened."""
+        with self._lock:
+            if self.hung_up:
+                raise HungUp
+            self._actions.append(break_off)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._actions.remove(break_off)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, everything this thread reads from a provider belongs to this line."""
+        before, _held.line = current(), self
+        try:
+            yield
+        finally:
+            _held.line = before
+
+
+def current() -> Line | None:
+    """The line this thread holds now, if any."""
+    return getattr(_held, "line", None)
+
+
+class _Stream:
+    """A network stream of httpcore or httpcore2 that the current line can cut."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def _shut_down(self) -> None:
+        # The plain socket's method even under TLS: the TLS one drops its state under the reader.
+        socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        line = current()
+        if line is None:
+            return self._stream.read(max_bytes, timeout)  # type: ignore[no-any-return]
+        with line.waiting(self._shut_down):
+            return self._stream.read(max_bytes, line.left_s())  # type: ignore[no-any-return]
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> "_Stream":
+        return _Stream(self._stream.start_tls(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Backend:
+    """The network backend of httpcore or httpcore2 with cuttable streams."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> _Stream:
+        return _Stream(self._backend.connect_tcp(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+def cuttable(transport: Any) -> Any:
+    """An `HTTPTransport` of httpx or httpx2 whose reads obey the current line.
+
+    The pool's backend is a public argument of httpcore, but httpx has no way to hand one in, hence
+    the two private names; tests/unit/test_line.py fails if they ever move.
+    """
+    pool = transport._pool
+    pool._network_backend = _Backend(pool._network_backend)
+    return transport

@@ -1,0 +1,180 @@
+"""One OpenAI-compatible server, through openai's client: vLLM's dialect and llama.cpp's."""
+
+import base64
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Any
+
+import openai
+
+from lib.core.chat import (
+    Done,
+    Event,
+    Finish,
+    Media,
+    Message,
+    Request,
+    Text,
+    Thought,
+    TokenLogprob,
+    Usage,
+)
+from lib.core.errors import AppError, BadReply, Unreachable
+from lib.providers.wire import (
+    client2,
+    from_status,
+    our_errors,
+    retry_after_s,
+    transport_error,
+)
+
+_FINISH = {
+    "stop": Finish.STOP,
+    "tool_calls": Finish.STOP,
+    "length": Finish.LENGTH,
+    "content_filter": Finish.REFUSED,
+    None: Finish.INCOMPLETE,
+}
+
+
+class OpenAIWire:
+    """`base_url` ends in /v1. `who` names the server in errors, never its address."""
+
+    def __init__(self, who: str, base_url: str, key: str | None, timeout_s: float) -> None:
+        self._who = who
+        self._http = client2(timeout_s)
+        self.client = openai.OpenAI(
+            base_url=base_url,
+            api_key=key or "none",
+            organization="",
+            project="",
+            max_retries=0,  # a repeat is the job's decision and a ledger row of its own
+            http_client=self._http,
+        )
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        with our_errors(self._who, request.model, self._translate):
+            answer: Any = self.client.chat.completions.create(**_arguments(request))
+            if not request.stream:
+                yield from self._events(iter([answer]))
+                return
+            with closing(answer):
+                yield from self._events(iter(answer))
+
+    def list(self) -> list[Any]:
+        """The server's models, as its own objects."""
+        with our_errors(self._who, "", self._translate):
+            return list(self.client.models.list())
+
+    def close(self) -> None:
+        self.client.close()
+
+    def _events(self, chunks: Iterator[Any]) -> Iterator[Event]:
+        reason, version, answered = None, None, False
+        for chunk in chunks:
+            version = chunk.model or version
+            for choice in (chunk.choices or [])[:1]:
+                answered = True
+                reason = choice.finish_reason or reason
+                yield from _pieces(choice)
+            if chunk.usage:
+                yield _usage(chunk.usage)
+        if not answered:
+            raise BadReply(f"{self._who} answered without a choice.")
+        yield Done(_FINISH.get(reason, Finish.ERROR), version=version)
+
+    def _translate(self, error: Exception, model: str) -> AppError | None:
+        if isinstance(error, openai.APIStatusError):
+            wait_s = retry_after_s(error.response.headers)
+            return from_status(error.status_code, self._who, model, wait_s)
+        if isinstance(error, openai.APIConnectionError):
+            return transport_error(error.__cause__ or error, self._who) or Unreachable(
+                f"{self._who} does not answer, or the connection broke."
+            )
+        if isinstance(error, openai.APIError):  # an error event in mid-stream
+            return BadReply(f"{self._who} broke off with an error.")
+        return None
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    arguments = {
+        "model": request.model,
+        "messages": [*system, *map(_message, request.messages)],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
+        "logprobs": True if request.logprobs else None,
+        "top_logprobs": request.logprobs or None,
+        "response_format": _format(request.json_schema),
+        "extra_body": _thinking(request),
+        "stream": request.stream,
+        # Without it a stream carries no usage at all.
+        "stream_options": {"include_usage": True} if request.stream else None,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _format(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    if schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def _thinking(request: Request) -> dict[str, Any] | None:
+    if request.thinking is None:
+        return None
+    return {"chat_template_kwargs": {"enable_thinking": request.thinking != "off"}}
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.media:
+        return {"role": message.role, "content": message.text}
+    parts = [*map(_part, message.media), {"type": "text", "text": message.text}]
+    return {"role": message.role, "content": parts}
+
+
+def _part(media: Media) -> dict[str, Any]:
+    """Media travel inside the request, never as an address the server would fetch itself."""
+    data = base64.b64encode(media.data).decode()
+    if media.modality == "audio":
+        kind = media.mime.partition("/")[2]
+        return {"type": "input_audio", "input_audio": {"data": data, "format": kind}}
+    kind = f"{media.modality}_url"
+    return {"type": kind, kind: {"url": f"data:{media.mime};base64,{data}"}}
+
+
+def _pieces(choice: Any) -> Iterator[Text | Thought]:
+    piece = getattr(choice, "delta", None) or getattr(choice, "message", None)
+    if piece is None:
+        return
+    # vLLM called it reasoning_content until 0.11; llama.cpp still does.
+    if thought := _extra(piece, "reasoning") or _extra(piece, "reasoning_content"):
+        yield Thought(thought)
+    if piece.content:
+        yield Text(piece.content, _logprobs(choice))
+
+
+def _extra(piece: Any, name: str) -> str | None:
+    value = (piece.model_extra or {}).get(name)
+    return value if isinstance(value, str) else None
+
+
+def _logprobs(choice: Any) -> tuple[TokenLogprob, ...]:
+    found = getattr(choice.logprobs, "content", None) or ()
+    return tuple(
+        TokenLogprob(one.token, one.logprob, tuple((t.token, t.logprob) for t in one.top_logprobs))
+        for one in found
+    )
+
+
+def _usage(counted: Any) -> Usage:
+    prompt, answer = counted.prompt_tokens_details, counted.completion_tokens_details
+    return Usage(
+        counted.prompt_tokens,
+        counted.completion_tokens,
+        getattr(answer, "reasoning_tokens", None),
+        getattr(prompt, "cached_tokens", None),
+    )

@@ -1,0 +1,58 @@
+"""vLLM, or any other OpenAI-compatible server: one host or several."""
+
+from collections.abc import Generator
+
+from lib.core.chat import Event, Modality, ModelInfo, Request
+from lib.core.errors import AppError
+from lib.providers.hosts import Hosts
+from lib.providers.openai_wire import OpenAIWire
+from lib.providers.reads import by_name
+
+WHO = "vLLM"
+LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a dead host
+
+
+class VLLM:
+    """`hosts` are base URLs ending in /v1; `reads` overrules what the model names say."""
+
+    name = "vllm"
+
+    def __init__(
+        self,
+        hosts: list[str],
+        key: str | None,
+        timeout_s: float,
+        reads: tuple[Modality, ...] | None = None,
+    ) -> None:
+        self._hosts = Hosts({host: OpenAIWire(WHO, host, key, timeout_s) for host in hosts})
+        self._listing = [OpenAIWire(WHO, host, key, LIST_S) for host in hosts]
+        self._reads = reads
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        with self._hosts.least_busy() as (_, host):
+            yield from host.stream(request)
+
+    def models(self) -> list[ModelInfo]:
+        found: dict[str, ModelInfo] = {}
+        silent: list[AppError] = []
+        for host in self._listing:
+            try:
+                found |= {model.id: self._info(model.id, model) for model in host.list()}
+            except AppError as error:
+                silent.append(error)
+        if not found:
+            why = f"{silent[0]} {silent[0].hint}" if silent else f"{WHO} serves no model."
+            return [ModelInfo(self.name, "", available=False, reason=why)]
+        return list(found.values())
+
+    def reads(self, name: str) -> tuple[Modality, ...]:
+        return self._reads or by_name(name)
+
+    def _info(self, name: str, model: object) -> ModelInfo:
+        window = (getattr(model, "model_extra", None) or {}).get("max_model_len")
+        context = window if isinstance(window, int) else None
+        return ModelInfo(self.name, name, input=self.reads(name), context_tokens=context)
+
+    def close(self) -> None:
+        for host in (*self._hosts.clients.values(), *self._listing):
+            host.close()

@@ -1,0 +1,1 @@
+"""The outermost room: the gate, the login, the JSON API and what the pages share."""

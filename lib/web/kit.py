@@ -1,0 +1,57 @@
+"""What every page shares: the app behind it, and errors as people want to read them."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import streamlit as st
+
+from lib.core.errors import AppError, BadReply
+from lib.store import settings
+from lib.work.app import App, build
+from lib.work.chats import Chats
+
+
+@functools.cache
+def app() -> App:
+    """The one App of this process; not in Streamlit's cache, which any visitor may clear."""
+    return build(settings.read())
+
+
+@functools.cache
+def chats() -> Chats:
+    return Chats(app())
+
+
+def close() -> None:
+    """Stop what is being answered, store it, and close everything."""
+    if app.cache_info().currsize:
+        chats().close()
+        app().close()
+    app.cache_clear()
+    chats.cache_clear()
+
+
+@contextlib.contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Show one of our errors with its next step instead of failing the page."""
+    try:
+        yield
+    except AppError as error:
+        show_error(error)
+
+
+def show_error(error: Exception) -> None:
+    """What happened and what to do; an error that is not ours stays unnamed."""
+    if not isinstance(error, AppError):
+        error = BadReply("Something in this app went wrong.")
+    show_problem(str(error), error.hint)
+
+
+def show_problem(message: str, hint: str) -> None:
+    st.error(f"**{_literal(message)}** {_literal(hint)}", icon=":material/error:")
+
+
+def _literal(text: str) -> str:
+    """Text for Markdown that must not be read as Markdown."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]$#<>:~" else sign for sign in text)

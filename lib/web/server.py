@@ -1,0 +1,88 @@
+"""What app.py serves beside the pages: gate, login, JSON API, health; built once, closed in order."""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from lib.store.password import password
+from lib.store.settings import WrongSetting, check_bind
+from lib.web import kit
+from lib.web.api import build_api
+from lib.web.gate import Gate, Keyring, Throttle
+from lib.web.login import login_routes
+from lib.web.shell import Shell
+from lib.work.app import VERSION
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Reads the settings, refuses to start with one line when one is wrong, builds everything."""
+
+    def __init__(self) -> None:
+        # Streamlit's server would believe any local caller's X-Forwarded-For, and the throttle it.
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        for noisy in ("httpx", "httpx2", "google_genai", "openai"):  # they log addresses
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        try:
+            self.app = kit.app()
+            settings = self.app.settings
+            self._address = st.get_option("server.address")
+            check_bind(settings, self._address)
+        except WrongSetting as error:
+            sys.exit(str(error))
+        self._password = password(settings)
+        keyring = Keyring(self._password.text, self._password.token_file)
+        throttle = Throttle()
+        self.routes: list[BaseRoute] = [
+            Route("/healthz", health),
+            *login_routes(keyring, throttle),
+            Mount("/api", build_api(self.app)),
+        ]
+        self.middleware = [
+            Middleware(Shell, most_bytes=settings.max_upload_mb * 2**20),
+            Middleware(Gate, keyring, throttle, settings.app_auth == "on"),
+        ]
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any) -> AsyncIterator[dict[str, Any]]:
+        self._say_hello()
+        yield {}
+        await anyio.to_thread.run_sync(kit.close)
+
+    def _say_hello(self) -> None:
+        """The login link, once; later starts only tell where the password lies."""
+        address = self._address or "0.0.0.0"
+        host = "127.0.0.1" if address in ("0.0.0.0", "::") else address
+        url = f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
+        lines = [f"Open {url}"]
+        if self._password.token:
+            lines = [
+                f"Open {url}/login?token={self._password.token}",
+                f"The link is good once. The password is {self._password.text}",
+                "From elsewhere, put this machine's own address into the link.",
+            ]
+        sys.stdout.write("\n  " + "\n  ".join(lines) + "\n\n")
+        sys.stdout.flush()
+
+
+async def health(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "version": VERSION}, headers={"Cache-Control": "no-store"})
+
+
+def on_script_error(error: Exception) -> bool:
+    """Log the kind of a page's error, never its text, and show ours in the page."""
+    log.error("page failed: %s", type(error).__name__)
+    kit.show_error(error)
+    return True

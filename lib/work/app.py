@@ -1,0 +1,121 @@
+"""Everything that is built once and shared: settings, database, ledger, models, conversations."""
+
+import logging
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from lib.core.chat import ModelInfo, Provider
+from lib.core.prices import PriceList
+from lib.providers.embedded import Embedded
+from lib.providers.ollama import Ollama
+from lib.providers.vllm import VLLM
+from lib.store import catalogue
+from lib.store.conversations import Conversations
+from lib.store.database import Database
+from lib.store.ledger import Ledger
+from lib.store.settings import Settings
+from lib.work.models import Models
+
+log = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+NONE = "(none)"  # the name of the entry that says why a provider has no model
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    settings: Settings
+    database: Database
+    ledger: Ledger
+    conversations: Conversations
+    prices: PriceList
+    models: Models
+
+    def close(self) -> None:
+        self.models.close()
+        self.database.close()
+
+
+def build(settings: Settings) -> App:
+    settings.data_path.mkdir(parents=True, exist_ok=True)
+    database = Database(
+        settings.database_url or f"sqlite:///{settings.data_path / 'playground.db'}"
+    )
+    providers = _providers(settings)
+    return App(
+        settings=settings,
+        database=database,
+        ledger=Ledger(database, settings.monthly_budget_usd),
+        conversations=Conversations(database),
+        prices=catalogue.prices(),
+        models=Models(providers, _bulk(settings, providers), _off(settings)),
+    )
+
+
+def _providers(settings: Settings) -> dict[str, Provider]:
+    wait_s = settings.model_timeout_s
+    found: dict[str, Provider] = {"ollama": Ollama(settings.ollama_host, wait_s)}
+    if settings.google_api_key:
+        found["gemini"] = _gemini(settings, settings.gemini_sdk == "google-generativeai")
+    if settings.vllm_base_url:
+        key = settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else None
+        reads = tuple(settings.vllm_input) if settings.vllm_input else None
+        found["vllm"] = VLLM(settings.vllm_base_url, key, wait_s, reads)
+    file = settings.embedded_file
+    if file and file.is_file() and find_spec("xllamacpp"):
+        found["embedded"] = Embedded(
+            file, settings.embedded_label, settings.embedded_mmproj, wait_s
+        )
+    return found
+
+
+def _bulk(settings: Settings, providers: dict[str, Provider]) -> dict[str, Provider]:
+    """Who carries many short calls, where that is somebody else than who streams."""
+    if "gemini" not in providers or settings.gemini_sdk != "auto":
+        return {}
+    if not find_spec("google.generativeai"):
+        return {}
+    return {"gemini": _gemini(settings, retired=True)}
+
+
+def _gemini(settings: Settings, retired: bool) -> Provider:
+    """The SDK asked for; when only the other one is installed, that one serves."""
+    key = settings.google_api_key.get_secret_value() if settings.google_api_key else ""
+    wait_s, known = settings.model_timeout_s, list(catalogue.gemini_models())
+    wanted, other = ("google.generativeai", "google.genai")[:: 1 if retired else -1]
+    if not find_spec(wanted):
+        log.warning("%s is not installed, %s serves Gemini", wanted, other)
+        retired = not retired
+    if retired:
+        from lib.providers.gemini_bulk import GeminiBulk
+
+        target = settings.gemini_grpc_target
+        return GeminiBulk(key, settings.gemini_base_url, target, wait_s, known)
+    from lib.providers.gemini import Gemini
+
+    return Gemini(key, settings.gemini_base_url, wait_s, known)
+
+
+def _off(settings: Settings) -> dict[str, list[ModelInfo]]:
+    """What the picker shows for a provider that is not configured: why, and the next step."""
+    no_key = "Set GOOGLE_API_KEY to a key of Google AI Studio, then start again."
+    no_url = "Set VLLM_BASE_URL to an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1."
+    gemini = [
+        ModelInfo("gemini", info.name, False, no_key, info.input, info.context_tokens)
+        for info in catalogue.gemini_models()
+    ]
+    return {
+        "gemini": gemini,
+        "vllm": [ModelInfo("vllm", NONE, False, no_url)],
+        "embedded": [ModelInfo("embedded", settings.embedded_label, False, _why_off(settings))],
+    }
+
+
+def _why_off(settings: Settings) -> str:
+    if settings.embedded_model == "off":
+        return "EMBEDDED_MODEL is off."
+    if settings.embedded_file is None:
+        return "Its weights are not installed: «make run» fetches them."
+    if not find_spec("xllamacpp"):
+        return "The package xllamacpp is not installed: «make run» fetches it."
+    return "EMBEDDED_MODEL names no file; give the path of a GGUF file."

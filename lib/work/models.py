@@ -1,0 +1,102 @@
+"""Which models there are, which one is meant, and who carries it."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lib.core.chat import ModelInfo, Provider
+from lib.core.errors import BadInput, ModelMissing, NotConfigured
+
+ORDER = ("gemini", "ollama", "vllm", "embedded")  # also the order of the default model
+FRESH_S = 5.0  # how long a listing is believed; asking every server takes up to three seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model and the adapters that carry it; `bulk` is the one for many short calls."""
+
+    info: ModelInfo
+    provider: Provider
+    bulk: Provider
+
+
+class Models:
+    """`off` holds, for each provider that is not configured, the entries that say why."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        bulk: Mapping[str, Provider],
+        off: Mapping[str, list[ModelInfo]],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._providers, self._bulk, self._off, self._now = providers, bulk, off, now
+        self._lock = threading.Lock()
+        self._listed: list[ModelInfo] = []
+        self._listed_at = float("-inf")
+
+    def all(self) -> list[ModelInfo]:
+        """Every model there is or could be, in the order of the picker."""
+        with self._lock:
+            if self._now() - self._listed_at > FRESH_S:
+                self._listed = self._ask_everyone()
+                self._listed_at = self._now()
+            return self._listed
+
+    def default(self) -> ModelInfo | None:
+        return next((info for info in self.all() if info.available), None)
+
+    def find(self, model: str | None) -> Choice:
+        """The model meant by an id, a bare name or nothing; errors say what to choose instead."""
+        if not model:
+            info = self.default()
+            if info is None:
+                raise NotConfigured(
+                    "No model is available.",
+                    hint="Set GOOGLE_API_KEY, start Ollama, or let EMBEDDED_MODEL be loaded.",
+                )
+            return self._choice(info)
+        provider, _, name = model.partition("/")
+        if provider in ORDER and name:
+            return self._choice(self._explicit(provider, name))
+        return self._choice(self._bare(model))
+
+    def close(self) -> None:
+        for provider in {*self._providers.values(), *self._bulk.values()}:
+            provider.close()
+
+    def _ask_everyone(self) -> list[ModelInfo]:
+        with ThreadPoolExecutor(len(ORDER)) as pool:
+            lists = {name: pool.submit(p.models) for name, p in self._providers.items()}
+            found = {name: future.result() for name, future in lists.items()}
+        return [info for name in ORDER for info in found.get(name) or self._off.get(name, [])]
+
+    def _explicit(self, provider: str, name: str) -> ModelInfo:
+        if provider not in self._providers:
+            reason = next((info.reason for info in self._off.get(provider, [])), None)
+            raise NotConfigured(f"{provider} is not set up here.", hint=reason)
+        named = (info for info in self.all() if info.provider == provider and info.available)
+        # Not listed is no proof that it is missing: the provider itself says so, when asked.
+        unlisted = ModelInfo(provider, name, input=("text", "image", "audio", "video", "pdf"))
+        return next((info for info in named if _is(info, name)), unlisted)
+
+    def _bare(self, name: str) -> ModelInfo:
+        named = [info for info in self.all() if _is(info, name)]
+        named = [info for info in named if info.available] or named
+        if not named:
+            raise ModelMissing(f"model: there is no model called {name[:100]} here.")
+        if len(named) > 1:
+            raise BadInput(f"model: {name} could be {' or '.join(info.id for info in named)}.")
+        if not named[0].available:
+            raise NotConfigured(f"{named[0].id} is not set up here.", hint=named[0].reason)
+        return named[0]
+
+    def _choice(self, info: ModelInfo) -> Choice:
+        provider = self._providers[info.provider]
+        return Choice(info, provider, self._bulk.get(info.provider, provider))
+
+
+def _is(info: ModelInfo, name: str) -> bool:
+    return info.name in (name, f"{name}:latest")

@@ -1,0 +1,37 @@
+"""Chat with any model; every answer says how long it took and what it cost."""
+
+import streamlit as st
+
+from lib.web import chat_controls, chat_view, kit
+from lib.web.texts import _
+
+app, chats = kit.app(), kit.chats()
+conversation = chat_controls.current()
+
+st.title(_("Chat"))
+model = chat_controls.pick_model()
+with st.container(horizontal=True):
+    chat_controls.pick_conversation(conversation)
+    options = chat_controls.settings()
+
+turns = app.conversations.turns(conversation) if conversation else []
+live = chats.live(conversation) if conversation else None
+if not turns:
+    chat_controls.show_welcome()
+chat_view.show(turns[:-1] if live else turns)
+
+said = st.chat_input(
+    _("Ask anything"),
+    key="chat_input",
+    accept_file="multiple",
+    file_type=chat_controls.FILE_TYPES,
+    disabled=model is None,
+)
+if said:
+    with kit.friendly_errors():
+        chat_controls.send(conversation, model, said, options)
+
+if live:
+    with st.chat_message("assistant"):
+        chat_view.follow(live)
+    st.rerun()

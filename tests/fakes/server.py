@@ -1,0 +1,157 @@
+"""The fake server: all HTTP dialects on one port, gRPC on another, everything on 127.0.0.1."""
+
+import json
+import socket
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
+from typing import Any, Self
+
+from tests.fakes import gemini, ollama, openai
+from tests.fakes.calls import Call, Register
+from tests.fakes.gemini_grpc import build_server
+from tests.fakes.talk import Talk, answer
+from tests.fakes.wire import HungUp, Line, Reply
+
+WRONG_DIRECTIVE = 418
+
+
+class FakeServer:
+    """Speaks every provider's dialect. Port 0 means any free port.
+
+    `calls` holds every call so far, in order; `in_flight` and `max_in_flight` count generations.
+    """
+
+    def __init__(self, port: int = 0, grpc_port: int = 0) -> None:
+        self._register = Register()
+        self._http = _Server(("127.0.0.1", port), self._register)
+        self._grpc, bound = build_server(self._register, grpc_port)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.grpc_target = f"127.0.0.1:{bound}"
+
+    @property
+    def calls(self) -> list[Call]:
+        return self._register.calls
+
+    @property
+    def in_flight(self) -> int:
+        return self._register.in_flight
+
+    @property
+    def max_in_flight(self) -> int:
+        return self._register.max_in_flight
+
+    def wait_idle(self, timeout_s: float = 2.0) -> bool:
+        """Wait until no generation runs; False if one still does. A hang-up needs a moment."""
+        return self._register.wait_idle(timeout_s)
+
+    def start(self) -> Self:
+        self._grpc.start()
+        threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True).start()
+        return self
+
+    def close(self) -> None:
+        """Stop at once: open connections are dropped, answered or not."""
+        self._register.closing = True
+        stopped = self._grpc.stop(grace=None)
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.drop_connections()
+        stopped.wait(0.5)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], register: Register) -> None:
+        super().__init__(address, _Handler)
+        self.register = register
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def drop_connections(self) -> None:
+        """Wake every handler, even an idle one: a closed server must not answer on old lines."""
+        with self._lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that vanished is no news; anything else is a bug in the fake."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        raw = self.rfile.read(int(headers.get("content-length", 0)))
+        body = json.loads(raw) if raw else {}
+        path, _, query = self.path.partition("?")
+        speaker = _speaker(path, headers)
+        talk = speaker.generation(path, headers, query, body) if speaker else None
+        dialect = speaker.__name__.rpartition(".")[2] if speaker else ""
+        model = talk.ask.model if talk else body.get("model", "")
+        call = Call(dialect, path, headers, body, model, query=query)
+        register = self.server.register
+        register.start(call, generation=talk is not None)
+        try:
+            reply = None if talk or not speaker else speaker.look_up(path, headers, body)
+            _answer(Line(self.connection, call, register), talk, reply)
+        except HungUp:
+            self.close_connection = True
+        finally:
+            register.finish(call)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing; `calls` is the log."""
+
+
+def _answer(line: Line, talk: Talk | None, reply: Reply | None) -> None:
+    if talk is None:
+        return line.whole(reply or Reply(404, {"error": "404 page not found"}))
+    try:
+        talk.ask.steps  # noqa: B018 (computed here, so that a mistyped directive is loud)
+    except ValueError as error:
+        return line.whole(Reply(WRONG_DIRECTIVE, {"error": {"message": str(error)}}))
+    return answer(line, talk)
+
+
+def _speaker(path: str, headers: dict[str, str]) -> ModuleType | None:
+    """The dialect of a path. /v1/models is both Google's and OpenAI's: the key header decides."""
+    if path.startswith("/api/"):
+        return ollama
+    if path.startswith(("/v1beta/", "/v1/models/")) or "x-goog-api-key" in headers:
+        return gemini
+    return openai if path.startswith("/v1/") else None
