@@ -11,6 +11,7 @@ Source = Literal["chat", "vision", "api", "classify", "job", "speedtest"]
 Thinking = Literal["off", "low", "medium", "high"]
 
 MAX_TOKENS = 2048
+NO_MODEL = "(none)"  # the name of the entry that says why a provider has no model
 
 
 class Finish(StrEnum):

@@ -184,7 +184,7 @@ def _events(chunks: Iterator[Any]) -> Iterator[Event]:
     answered = blocked = False
     for chunk in chunks:
         blocked = blocked or bool(chunk.prompt_feedback.block_reason)
-        for candidate in chunk.candidates[:1]:
+        for candidate in list(chunk.candidates)[:1]:  # a slice of proto-plus is not wrapped
             answered = True
             reason = _reason(candidate) or reason
             if text := "".join(part.text for part in candidate.content.parts):

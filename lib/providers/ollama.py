@@ -10,6 +10,7 @@ import httpx
 import ollama
 
 from lib.core.chat import (
+    NO_MODEL,
     Done,
     Event,
     Finish,
@@ -109,7 +110,7 @@ class Ollama:
             except AppError as error:
                 silent.append(error)
         if not found:
-            return [ModelInfo(self.name, "", available=False, reason=_why_empty(silent))]
+            return [ModelInfo(self.name, NO_MODEL, available=False, reason=_why_empty(silent))]
         return list(found.values())
 
     def _info(self, host: str, name: str) -> ModelInfo:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 
-from lib.core.chat import Event, Modality, ModelInfo, Request
+from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
 from lib.core.errors import AppError
 from lib.providers.hosts import Hosts
 from lib.providers.openai_wire import OpenAIWire
@@ -42,7 +42,7 @@ class VLLM:
                 silent.append(error)
         if not found:
             why = f"{silent[0]} {silent[0].hint}" if silent else f"{WHO} serves no model."
-            return [ModelInfo(self.name, "", available=False, reason=why)]
+            return [ModelInfo(self.name, NO_MODEL, available=False, reason=why)]
         return list(found.values())
 
     def reads(self, name: str) -> tuple[Modality, ...]:

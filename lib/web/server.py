@@ -1,4 +1,4 @@
-"""What app.py serves beside the pages: gate, login, JSON API, health; built once, closed in order."""
+"""What app.py serves beside the pages: gate, login, JSON API, health; built and closed once."""
 
 import logging
 import os

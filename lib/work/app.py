@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from lib.core.chat import ModelInfo, Provider
+from lib.core.chat import NO_MODEL, ModelInfo, Provider
 from lib.core.prices import PriceList
 from lib.providers.embedded import Embedded
 from lib.providers.ollama import Ollama
@@ -19,7 +19,6 @@ from lib.work.models import Models
 log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
-NONE = "(none)"  # the name of the entry that says why a provider has no model
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def _off(settings: Settings) -> dict[str, list[ModelInfo]]:
     ]
     return {
         "gemini": gemini,
-        "vllm": [ModelInfo("vllm", NONE, False, no_url)],
+        "vllm": [ModelInfo("vllm", NO_MODEL, False, no_url)],
         "embedded": [ModelInfo("embedded", settings.embedded_label, False, _why_off(settings))],
     }
 

@@ -33,7 +33,6 @@ Forbidden = Callable[[str], bool]
 MAX_BYTES = 20_000_000
 MAX_WIRE_BYTES = 21_000_000  # with the headers and framing of all hops
 MAX_REDIRECTS = 3
-MAX_URL_LENGTH = 2048
 
 _FIELD = "image_url"
 _UPLOAD = "Download the picture yourself and upload the file."
@@ -42,24 +41,20 @@ _HEADERS = (
     ("Accept-Encoding", "gzip, identity"),
     ("User-Agent", "picture-fetch/1.0"),
 )
-_URL = re.compile(
-    r"https?://(\[[\da-f:.]+\]|[^\[\]@:/?#%]+)(:[1-9]\d{0,4})?([/?#].*)?", re.A | re.I
-)
+_URL = re.compile(r"https?://(\[[\da-f:.]+\]|[^\[\]@:/?#%]+)(:[1-9]\d*)?([/?#].*)?", re.A | re.I)
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 # Besides IPv6, what resolvers read as addresses, each in its own way: 127.1, 0x7f.1, 2130706433.
 _LITERAL = re.compile(r".*:.*|(.*\.)?([0-9]+|0x[0-9a-f]*)\.?")
 
-# IANA's special-purpose blocks, as `is_global` of older Pythons misses some; Azure's metadata
-# service; and of IPv6: protocol blocks with Teredo, documentation twice, 6to4, 6bone.
+# IANA's special-purpose blocks (`is_global` of older Pythons misses some) and Azure's metadata
+# service. IPv6 is public in 2000::/3 alone, less Teredo and its like, documentation, 6to4, 6bone.
 _SPECIAL = """
 0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12
-192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24
-203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
-2001::/23 2001:db8::/32 2002::/16 3ffe::/16 3fff::/20
+192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 224.0.0.0/4
+203.0.113.0/24 240.0.0.0/4
+::/3 4000::/2 8000::/1 2001::/23 2001:db8::/32 2002::/16 3ffe::/16 3fff::/20
 """
 _REFUSED = [ipaddress.ip_network(block) for block in _SPECIAL.split()]
-# All public IPv6 is in here; mapped, compatible, NAT64, local and multicast forms are outside.
-_UNICAST_V6 = ipaddress.IPv6Network("2000::/3")
 
 
 def is_forbidden(address: str) -> bool:
@@ -68,18 +63,16 @@ def is_forbidden(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return True
-    if not ip.is_global or ip.is_multicast or any(ip in block for block in _REFUSED):
+    if not ip.is_global or any(ip in block for block in _REFUSED):
         return True
     if isinstance(ip, ipaddress.IPv4Address):
         return False
-    isatap = (int(ip) >> 32) & 0xFDFFFFFF == 0x00005EFE
-    return ip.scope_id is not None or ip not in _UNICAST_V6 or isatap
+    return ip.scope_id is not None or (int(ip) >> 32) & 0xFDFFFFFF == 0x5EFE  # ISATAP
 
 
 def resolve_name(host: str, port: int) -> list[str]:
     """Every address the system's resolver has for the name; OSError when there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port)))
 
 
 def fetch_picture(
@@ -93,9 +86,8 @@ def fetch_picture(
 ) -> Media:
     """The picture behind a public http or https URL: 20 MB, 3 redirects, `timeout_s` in all.
 
-    Raises BlockedUrl for what may not be fetched (also a name that does not resolve), TooLarge over
-    20 MB as sent or as unpacked, BadInput when the address fails to answer with a picture.
-    Messages never tell an address or where a redirect led.
+    Raises BlockedUrl for what may not be fetched or does not resolve, TooLarge over 20 MB as sent
+    or unpacked, BadInput when no picture comes. Messages never tell where an address led.
     """
     connector = _Connector(now, now() + timeout_s)
     target = _checked(url)
@@ -167,12 +159,11 @@ class _Stream(httpcore2.NetworkStream):
 def _checked(raw: str, base: str = "") -> httpx2.URL:
     """The URL, parsed once; all that follows is built from its parts. Raises BlockedUrl."""
     try:
-        # Before joining, which quietly drops tabs and line ends.
-        if not raw.isprintable() or " " in raw or "\\" in raw:
-            raise ValueError
+        # Judged before joining, which quietly drops tabs and line ends.
+        clean = raw.isprintable() and " " not in raw and "\\" not in raw
         joined = urljoin(base, raw)
-        url = httpx2.URL(joined)
-        if len(joined) > MAX_URL_LENGTH or not _URL.fullmatch(joined) or (url.port or 0) > 65535:
+        url, fits = httpx2.URL(joined), _URL.fullmatch(joined)
+        if not clean or len(joined) > 2048 or not fits or (url.port or 0) > 65535:
             raise ValueError
         return url.copy_with(host=_host(url.raw_host.decode("ascii")))
     except (httpx2.InvalidURL, ValueError):
@@ -190,13 +181,12 @@ def _host(host: str) -> str:
 
 
 def _addresses(url: httpx2.URL, resolve: Resolve, forbidden: Forbidden, left: float) -> list[str]:
-    """All the host resolves to. BlockedUrl reads the same for an unknown name and a forbidden
-    address: the difference would tell which internal names exist."""
+    """All the host resolves to. One message for «none» and «forbidden», lest it tell names."""
     host = url.raw_host.decode("ascii")
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        literal = _LITERAL.fullmatch(host)
-        addresses = [host] if literal else _in_time(lambda: resolve(host, port), left)
+        literal = [host] if _LITERAL.fullmatch(host) else None
+        addresses = literal or _in_time(lambda: resolve(host, port), left)
     except (OSError, UnicodeError):
         raise _blocked() from None
     if not addresses or any(forbidden(address) for address in addresses):
@@ -222,10 +212,10 @@ def _ask(url: httpx2.URL, connector: _Connector, tls: ssl.SSLContext | None) -> 
     """One hop: the body, or the Location it redirects to."""
     if url.scheme == "https" and tls is None:
         tls = httpx2.create_ssl_context(trust_env=False)
+    headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
     target = httpcore2.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
-    headers = [("Host", url.netloc.decode("ascii")), *_HEADERS]
     with (
         httpcore2.ConnectionPool(ssl_context=tls, network_backend=connector) as pool,
         pool.stream("GET", target, headers=headers) as response,

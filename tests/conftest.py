@@ -1,0 +1,35 @@
+"""What every suite shares: the fake servers, a clean environment, no model anywhere else."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from lib.store.settings import Settings
+from tests.fakes import FakeServer
+
+SETTINGS = {name.upper() for name in Settings.model_fields} | {"GEMINI_API_KEY"}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory) -> None:
+    """No setting of the person who runs the tests, and never their data folder."""
+    for name in SETTINGS & set(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="session")
+def fake() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dead_address() -> str:
+    """host:port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{taken.getsockname()[1]}"

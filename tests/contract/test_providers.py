@@ -1,0 +1,282 @@
+"""What every adapter promises, held against one fake server that speaks all their dialects."""
+
+import itertools
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from lib.core.chat import Done, Finish, Message, Request, Text, Thought, Usage
+from lib.core.errors import (
+    AuthFailed,
+    BadInput,
+    BadReply,
+    ModelMissing,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+)
+from lib.providers.line import HungUp, Line
+from tests.contract.conftest import PICTURE, Bench
+
+EITHER_WAY = pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])
+
+
+def text_of(events) -> str:
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+def last_usage(events) -> Usage | None:
+    return next((event for event in reversed(events) if isinstance(event, Usage)), None)
+
+
+@EITHER_WAY
+def test_text_arrives_in_order_and_one_done_closes_it(bench: Bench, stream: bool) -> None:
+    """An answer is its text, a count, and exactly one Done at the very end."""
+    *events, done = bench.provider.stream(bench.request("one two three", stream=stream))
+
+    usage = last_usage(events)
+    assert text_of(events) == "one two three"
+    assert isinstance(done, Done)
+    assert done.finish is Finish.STOP
+    assert not any(isinstance(event, Done) for event in events)
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (3, 3, 6)
+
+
+def test_a_stream_comes_in_pieces(bench: Bench) -> None:
+    """A streaming adapter passes text on as it comes, not at the end."""
+    if not bench.adapter.streams:
+        pytest.skip("this SDK's REST stream is not used: it hides errors (see gemini_bulk)")
+    events = bench.provider.stream(bench.request("one two three four"))
+
+    assert sum(isinstance(event, Text) for event in events) == 4
+
+
+@EITHER_WAY
+def test_split_characters_arrive_whole(bench: Bench, stream: bool) -> None:
+    """Text outside ASCII survives any cut of the bytes on the wire."""
+    words = "नमस्ते दुनिया 👩‍🚀 größer"
+
+    assert text_of(list(bench.provider.stream(bench.request(words, stream=stream)))) == words
+
+
+def test_thinking_counts_as_output(bench: Bench) -> None:
+    """Thinking tokens are inside the output and, where the server counts them, told apart."""
+    events = list(bench.provider.stream(bench.request("one two #think=3 #cached=1")))
+
+    usage = last_usage(events)
+    assert usage is not None
+    assert usage.output_tokens == 5
+    if bench.adapter.google:
+        assert (usage.thinking_tokens, usage.cached_tokens) == (3, 1)
+
+
+def test_thoughts_are_no_text(bench: Bench) -> None:
+    """What a model thinks is never mixed into what it says."""
+    if bench.adapter.id.startswith("gemini_bulk"):
+        pytest.skip("the retired SDK has no mark for thoughts; none are asked of it")
+    name = "qwen3.5:4b" if bench.adapter.id == "ollama" else bench.adapter.model
+    request = Request(name, (Message("user", "one two #think=2"),), thinking="low")
+    events = list(bench.provider.stream(request))
+
+    assert text_of(events) == "one two"
+    assert "".join(e.text for e in events if isinstance(e, Thought)) == "t1 t2"
+
+
+def test_closing_hangs_up(bench: Bench) -> None:
+    """Closing the generator in mid-answer closes the connection, so no more is generated."""
+    if not bench.adapter.streams:
+        pytest.skip("in one piece there is no middle to close in")
+    with closing(bench.provider.stream(bench.request("#tokens=200 #pace=0.05"))) as events:
+        list(itertools.islice((e for e in events if isinstance(e, Text)), 2))
+    assert bench.fake.wait_idle()
+
+    assert bench.fake.calls[-1].hung_up
+
+
+@pytest.mark.parametrize("when", ["slow=30", "fault=hang", "fault=hang_mid"])
+def test_hanging_up_from_another_thread_ends_the_wait(bench: Bench, when: str) -> None:
+    """Stop works while the model is silent, also before its first token."""
+    if not bench.adapter.can_hang_up:
+        pytest.skip("requests offers no way to cut a waiting call")
+    line = Line(wait_s=60)
+    threading.Timer(0.4, line.hang_up).start()
+    started = time.monotonic()
+    with line.held(), pytest.raises(HungUp):
+        list(bench.provider.stream(bench.request(f"one two three #{when}")))
+        raise HungUp  # an adapter may also end quietly; the door then sees the line
+    assert bench.fake.wait_idle()
+
+    assert time.monotonic() - started < 5
+    assert bench.fake.calls[-1].hung_up
+
+
+@EITHER_WAY
+def test_silence_before_the_first_token_times_out(bench: Bench, stream: bool) -> None:
+    """The wait for the first token is bounded by the line, whatever the SDK's own default."""
+    started = time.monotonic()
+    with Line(wait_s=0.6).held(), pytest.raises(TimedOut):
+        list(bench.provider.stream(bench.request("one #fault=hang", stream=stream)))
+
+    assert 0.4 < time.monotonic() - started < 5
+
+
+def test_signs_of_life_are_no_first_token(bench: Bench) -> None:
+    """Keep-alive comments do not stretch the wait for the first token."""
+    if bench.adapter.id != "vllm":
+        pytest.skip("only OpenAI's dialect has such comments")
+    with Line(wait_s=0.6).held(), pytest.raises(TimedOut):
+        list(bench.provider.stream(bench.request("one #keepalive=20")))
+
+
+@EITHER_WAY
+@pytest.mark.parametrize(
+    ("fault", "error", "retryable"),
+    [
+        ("rate_limited", RateLimited, True),
+        ("bad_key", AuthFailed, False),
+        ("missing", ModelMissing, False),
+        ("bad_request", BadInput, False),
+        ("unavailable", Unreachable, True),
+        ("gateway", Unreachable, True),
+        ("timeout504", (Unreachable, TimedOut), True),
+        ("html500", BadReply, True),
+        ("broken_json", BadReply, True),
+        ("no_candidates", BadReply, True),
+    ],
+)
+def test_every_fault_is_one_of_our_errors(bench: Bench, fault, error, retryable, stream) -> None:
+    """SDK and HTTP failures become our errors, with a hint, without the provider's words."""
+    if fault == "no_candidates" and bench.adapter.id == "ollama":
+        pytest.skip("Ollama has no candidates to leave out")
+    calls = len(bench.fake.calls)
+    with pytest.raises(error) as caught:
+        list(bench.provider.stream(bench.request(f"one two #fault={fault}", stream=stream)))
+
+    assert caught.value.retryable is retryable
+    assert caught.value.hint
+    assert "SECRET-IN-HTML" not in str(caught.value) + caught.value.hint
+    assert sum("show" not in call.path for call in bench.fake.calls[calls:]) == 1
+
+
+def test_the_wait_the_provider_asks_for_is_kept(bench: Bench) -> None:
+    """Retry-After and Google's RetryInfo arrive as seconds."""
+    with pytest.raises(RateLimited) as caught:
+        list(bench.provider.stream(bench.request("one #fault=rate_limited")))
+
+    assert caught.value.retry_after_s == 37
+
+
+def test_a_daily_quota_is_told_from_a_minute_limit(bench: Bench) -> None:
+    """Waiting does not help against a used-up day, so it is not retryable."""
+    if not bench.adapter.google:
+        pytest.skip("only Google has daily quotas")
+    with pytest.raises(QuotaExhausted) as caught:
+        list(bench.provider.stream(bench.request("one #fault=quota")))
+
+    assert not caught.value.retryable
+
+
+def test_a_clean_end_without_the_end_mark_is_incomplete(bench: Bench) -> None:
+    """A stream that just ends is never taken for a finished answer."""
+    *events, done = bench.provider.stream(bench.request("one two three four #fault=cut"))
+
+    assert done.finish is Finish.INCOMPLETE
+    assert text_of(events) == "one two"
+
+
+@pytest.mark.parametrize("fault", ["reset", "mid_error"])
+def test_a_break_in_mid_answer_is_an_error(bench: Bench, fault: str) -> None:
+    """A broken connection or an error event after the first words is raised, not swallowed."""
+    with pytest.raises(ProviderError) as caught:
+        list(bench.provider.stream(bench.request(f"one two three four #fault={fault}")))
+
+    assert caught.value.retryable
+
+
+def test_missing_usage_is_unknown(bench: Bench) -> None:
+    """A server that does not count leaves the counts unknown, never 0."""
+    usage = last_usage(list(bench.provider.stream(bench.request("one two #fault=no_usage"))))
+
+    assert usage is None or usage == Usage()
+
+
+def test_the_token_limit_is_told(bench: Bench) -> None:
+    """Reaching the limit is its own ending, with text or, after long thinking, without."""
+    *_, half = bench.provider.stream(bench.request("one two three four #fault=max_tokens"))
+    *events, empty = bench.provider.stream(bench.request("one two #fault=length_empty"))
+
+    assert half.finish is Finish.LENGTH
+    assert empty.finish is Finish.LENGTH
+    assert text_of(events) == ""
+
+
+@pytest.mark.parametrize("fault", ["safety", "prompt_blocked"])
+def test_a_safety_block_is_a_refusal(bench: Bench, fault: str) -> None:
+    """A blocked prompt or answer ends as refused, not as an exception from the depths."""
+    if bench.adapter.id == "ollama" or (fault == "prompt_blocked" and not bench.adapter.google):
+        pytest.skip("this server has no such block")
+    *_, done = bench.provider.stream(bench.request(f"one two #fault={fault}"))
+
+    assert done.finish is Finish.REFUSED
+
+
+def test_nobody_listening_is_unreachable(bench: Bench, dead_address: str) -> None:
+    """A refused connection is told at once and may be tried again later."""
+    provider = bench.adapter.make(f"http://{dead_address}", dead_address, 5.0)
+    with closing(provider), pytest.raises(Unreachable):
+        list(provider.stream(bench.request("one")))
+
+
+def test_what_is_asked_reaches_the_wire(bench: Bench) -> None:
+    """System prompt, history, limits and pictures are sent as the provider expects them."""
+    messages = (
+        Message("user", "first"),
+        Message("assistant", "second"),
+        Message("user", "third", (PICTURE,)),
+    )
+    request = Request(
+        bench.adapter.sees, messages, system="be brief", max_tokens=77, temperature=0.25
+    )
+    events = list(bench.provider.stream(request))
+
+    usage = last_usage(events)
+    sent = str(bench.fake.calls[-1].body)
+    assert text_of(events) == "third"
+    assert usage is not None
+    assert usage.input_tokens == 15  # five words and ten for the picture
+    assert "77" in sent
+    assert "0.25" in sent
+
+
+def test_a_schema_constrains_the_answer(bench: Bench) -> None:
+    """A JSON schema goes along in the provider's own form."""
+    schema = {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": ["YES", "NO"]}},
+        "required": ["label"],
+    }
+    events = list(bench.provider.stream(bench.request("is it?", json_schema=schema)))
+
+    assert text_of(events) == '{"label": "YES"}'
+
+
+def test_several_callers_share_one_adapter(bench: Bench) -> None:
+    """Twenty threads through one adapter each get their own answer."""
+    answers: dict[int, str] = {}
+
+    def ask(number: int) -> None:
+        request = bench.request(f"answer {number} #pace=0.01")
+        answers[number] = text_of(list(bench.provider.stream(request)))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == {number: f"answer {number}" for number in range(20)}

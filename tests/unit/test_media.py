@@ -1,0 +1,328 @@
+"""Media are judged by content: pictures whole, upright and bounded; the rest by magic bytes."""
+
+import struct
+import time
+import zlib
+from io import BytesIO
+from threading import Thread
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lib.core.chat import Media
+from lib.core.errors import BadInput, TooLarge
+from lib.core.media import read_media, read_picture, shrink
+
+RED, BLUE = (220, 10, 10), (10, 10, 220)
+ORIENTATION = 0x0112
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def two_halves(width: int = 40, height: int = 20) -> Image.Image:
+    """Red on the left, blue on the right."""
+    image = Image.new("RGB", (width, height), BLUE)
+    image.paste(RED, (0, 0, width // 2, height))
+    return image
+
+
+def opened(media: Media) -> Image.Image:
+    return Image.open(BytesIO(media.data))
+
+
+def is_red(pixel: Any) -> bool:
+    return pixel[0] > 150 and pixel[2] < 100
+
+
+def png_header(width: int, height: int, rest: bytes = b"") -> bytes:
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    crc = struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + crc + rest
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+)
+@pytest.mark.parametrize("read", [read_picture, read_media])
+def test_an_upright_picture_keeps_its_bytes(kind: str, mime: str, read: Any) -> None:
+    """PNG, JPEG and still WebP pass on exactly as they came, with the type their content has."""
+    data = saved(two_halves(), kind)
+
+    assert read(data) == Media(mime, data)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+def test_every_png_mode_is_read_and_shrunk(mode: str) -> None:
+    """Palettes, transparency, grey and 16-bit pictures are read and scaled down too."""
+    data = saved(two_halves(400, 200).convert("L" if mode == "I;16" else mode).convert(mode), "PNG")
+
+    assert read_picture(data).data == data
+    assert opened(shrink(read_picture(data), 100)).size == (100, 50)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_turned_upright(kind: str, orientation: int) -> None:
+    """Whatever EXIF orientation it was stored with, the red half is on the left afterwards."""
+    stored_by = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what undoes the viewer's turn
+    upright = two_halves()
+    turned = upright if orientation == 1 else upright.transpose(stored_by[orientation])
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    picture = read_picture(saved(turned, kind, exif=exif))
+    image = opened(picture)
+
+    assert image.format == kind
+    assert image.size == (40, 20)
+    assert is_red(image.convert("RGB").getpixel((5, 10)))
+    assert not is_red(image.convert("RGB").getpixel((35, 10)))
+    assert image.getexif().get(ORIENTATION, 1) == 1
+    assert read_picture(picture.data) == picture
+
+
+def test_a_broken_exif_block_does_not_refuse_the_picture() -> None:
+    """A whole picture with senseless EXIF is read as upright."""
+    data = saved(two_halves(), "JPEG", exif=b"Exif\x00\x00nonsense")
+
+    assert read_picture(data).data == data
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_gif_becomes_a_png_of_its_first_frame(frames: int) -> None:
+    """A GIF, animated or not, is sent as a PNG that shows its first frame."""
+    more = [Image.new("RGB", (40, 20), (0, 200, step)) for step in range(1, frames)]
+    animation = {"save_all": True, "append_images": more} if more else {}
+    picture = read_picture(saved(two_halves(), "GIF", **animation))
+
+    assert (picture.mime, opened(picture).format) == ("image/png", "PNG")
+    assert is_red(opened(picture).convert("RGB").getpixel((5, 10)))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_an_animation_becomes_a_png_of_its_first_frame(kind: str) -> None:
+    """Animated WebP and APNG are sent as a still PNG of their first frame."""
+    more = [Image.new("RGB", (40, 20), (0, 200, 0)), Image.new("RGB", (40, 20), (0, 0, 0))]
+    picture = read_picture(saved(two_halves(), kind, save_all=True, append_images=more))
+
+    assert picture.mime == "image/png"
+    assert not getattr(opened(picture), "is_animated", False)
+    assert is_red(opened(picture).convert("RGB").getpixel((5, 10)))
+
+
+def jpeg_header(width: int, height: int) -> bytes:
+    frame = b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", height, width)
+    return b"\xff\xd8" + frame + b"\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01\xff\xd9"
+
+
+def webp(chunk: bytes, body: bytes) -> bytes:
+    inner = b"WEBP" + chunk + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", len(inner)) + inner
+
+
+SIXTY_MEGAPIXELS = {
+    "png": png_header(10_000, 6_000),
+    "png of 10 gigapixels": png_header(100_000, 100_000),
+    "jpeg": jpeg_header(10_000, 6_000),
+    "gif": b"GIF89a" + struct.pack("<HH", 10_000, 6_000) + b"\x00" * 9,
+    "webp canvas": webp(
+        b"VP8X", b"\x00" * 4 + (9_999).to_bytes(3, "little") + (5_999).to_bytes(3, "little")
+    ),
+    "webp lossy": webp(b"VP8 ", b"\x00\x00\x00\x9d\x01\x2a" + struct.pack("<HH", 10_000, 6_000)),
+    "webp lossless": webp(b"VP8L", b"\x2f" + struct.pack("<I", 9_999 | 5_999 << 14)),
+    "gif frame beyond its screen": b"GIF89a\x01\x00\x01\x00\x80\x00\x00" + b"\x00" * 6
+    + b"," + struct.pack("<HHHHB", 0, 0, 10_000, 6_000, 0) + b"\x02\x02\x44\x01\x00;",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", SIXTY_MEGAPIXELS.values(), ids=SIXTY_MEGAPIXELS.keys())
+def test_over_50_megapixels_is_too_large_by_its_header_alone(data: bytes) -> None:
+    """A few bytes that promise 60 megapixels are refused at once, without decoding."""
+    start = time.perf_counter()
+    with pytest.raises(TooLarge, match=r"photo: .*50 megapixels"):
+        read_picture(data, "photo")
+
+    assert time.perf_counter() - start < 0.5
+
+
+def test_fifty_megapixels_are_still_read() -> None:
+    """The bound itself, 50 megapixels, is allowed, without any warning."""
+    data = saved(Image.new("1", (10_000, 5_000)), "PNG")
+
+    assert read_picture(data).mime == "image/png"
+
+
+def test_a_bomb_of_jpeg_scans_is_refused_at_once() -> None:
+    """Thousands of tiny scans would make the decoder go over the picture thousands of times."""
+    data = saved(Image.new("L", (2_000, 2_000)), "JPEG", progressive=True)
+    last_scan = data[data.rindex(b"\xff\xda") : -2]
+    bomb = data[:-2] + last_scan * 20_000 + b"\xff\xd9"
+    start = time.perf_counter()
+    with pytest.raises(BadInput):
+        read_picture(bomb)
+
+    assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
+    """A picture that ends early is bad input, named by its field, in our own words."""
+    data = saved(Image.effect_noise((60, 60), 90).convert("RGB"), kind)
+    with pytest.raises(BadInput) as caught:
+        read_picture(data[: int(len(data) * share)], "photo")
+
+    assert type(caught.value) is BadInput
+    assert str(caught.value) == "photo: the picture is damaged or cut short."
+    assert caught.value.__suppress_context__
+
+
+TEXT_BOMB = b"iCCPx\x00\x00" + zlib.compress(b"\x00" * 80_000_000, 9)
+NO_PICTURES = {
+    "empty": b"",
+    "text": b"hello",
+    "html": b"<!doctype html><img src=x>",
+    "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "gif and html": b"GIF89a<html><script>alert(1)</script></html>",
+    "png and html": b"\x89PNG\r\n\x1a\n<script>alert(1)</script>",
+    "jpeg and php": b"\xff\xd8\xff<?php system('id'); ?>",
+    "riff and html": b"RIFF\x10\x00\x00\x00WEBP<html></html>",
+    "tiff": saved(two_halves(), "TIFF"),
+    "bmp": saved(two_halves(), "BMP"),
+    "ico": saved(two_halves(), "ICO"),
+    "jpeg2000": b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\x00" * 40,
+    "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "png of no size": png_header(0, 10, b"\x00" * 4 + b"IEND\xaeB`\x82"),
+    "png with a colour profile bomb": png_header(
+        9, 9, struct.pack(">I", len(TEXT_BOMB) - 4) + TEXT_BOMB + struct.pack(">I", 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES.keys())
+@pytest.mark.parametrize("read", [read_picture, read_media])
+def test_what_is_no_picture_is_refused(read: Any, data: bytes) -> None:
+    """Other formats, headers with something else behind them and bombs are bad input."""
+    with pytest.raises(BadInput) as caught:
+        read(data, "photo")
+
+    assert str(caught.value).startswith("photo: ")
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
+def test_heic_is_refused_with_what_to_do(brand: bytes) -> None:
+    """An iPhone's HEIC is refused with the advice to convert it to JPEG or PNG."""
+    for read in (read_picture, read_media):
+        with pytest.raises(BadInput, match="HEIC") as caught:
+            read(b"\x00\x00\x00\x18ftyp" + brand + b"\x00" * 16)
+
+        assert "JPEG or PNG" in caught.value.hint
+
+
+MEDIA = [
+    (b"%PDF-1.7\n", "application/pdf"),
+    (b"\n" * 1000 + b"%PDF-1.4\n", "application/pdf"),
+    (b"RIFF\x24\x0a\x00\x00WAVEfmt ", "audio/wav"),
+    (b"ID3\x04\x00\x00\x00\x00\x01\x7f", "audio/mp3"),
+    (b"\xff\xfb\x90\x64\x00", "audio/mp3"),
+    (b"\xff\xf3\x48\xc4\x00", "audio/mp3"),
+    (b"\xff\xf1\x50\x80\x00", "audio/aac"),
+    (b"OggS\x00\x02", "audio/ogg"),
+    (b"fLaC\x00\x00", "audio/flac"),
+    (b"\x00\x00\x00\x20ftypM4A \x00", "audio/mp4"),
+    (b"\x00\x00\x00\x20ftypisom\x00", "video/mp4"),
+    (b"\x00\x00\x00\x20ftypmp42\x00", "video/mp4"),
+    (b"\x00\x00\x00\x14ftypqt  \x00", "video/quicktime"),
+    (b"\x00\x00\x00\x08wide\x00\x00", "video/quicktime"),
+    (b"\x00\x00\x00\x18ftyp3gp5\x00", "video/3gpp"),
+    (b"\x1aE\xdf\xa3\x9fB\x86", "video/webm"),
+    (b"RIFF\x0a\x0a\x0a\x0aAVI LIST", "video/avi"),
+    (b"\x00\x00\x01\xba\x44", "video/mpeg"),
+]
+
+
+@pytest.mark.parametrize(("data", "mime"), MEDIA, ids=[f"{data[:12]!r}" for data, _ in MEDIA])
+def test_sound_film_and_pdf_are_told_by_their_first_bytes(data: bytes, mime: str) -> None:
+    """Each kind gets the type the models' servers know it by, its bytes unchanged."""
+    assert read_media(data) == Media(mime, data)
+    with pytest.raises(BadInput, match="PNG, JPEG, WebP or GIF"):
+        read_picture(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe" + "The text".encode("utf-16-le"),  # its byte order mark looks like MP3 sync
+        b"\xff\xfb\xff\x00",
+        b"ID3 is an old algorithm",
+        b"The wide world",
+        b"PK\x03\x04\x14\x00a.pdf%PDF-1.4",
+        b"<html>%PDF-1.4",
+        b" " * 1100 + b"%PDF-1.4",
+        b"\x00" * 64,
+        b"a,b\n1,2\n",
+    ],
+)
+def test_unknown_files_are_refused_with_what_is_accepted(data: bytes) -> None:
+    """Text, archives and pages are refused; the message names the field and what is accepted."""
+    with pytest.raises(BadInput, match=r"clip: .*pictures.*PDF.*sound.*films"):
+        read_media(data, "clip")
+
+
+def test_a_small_picture_is_not_shrunk() -> None:
+    """A picture within the bound is the very same value."""
+    picture = read_picture(saved(two_halves(100, 50), "PNG"))
+
+    assert shrink(picture, 100) is picture
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "mime"),
+    [
+        ("RGB", "PNG", "image/jpeg"),
+        ("RGBA", "PNG", "image/png"),
+        ("P", "PNG", "image/png"),
+        ("RGB", "JPEG", "image/jpeg"),
+        ("CMYK", "JPEG", "image/jpeg"),
+        ("RGB", "WEBP", "image/jpeg"),
+        ("RGBA", "WEBP", "image/png"),
+    ],
+)
+def test_a_large_picture_is_scaled_down_once(mode: str, kind: str, mime: str) -> None:
+    """The longer side becomes the bound, the shape stays; transparency and palettes stay PNG."""
+    small = shrink(read_picture(saved(two_halves(2000, 1000).convert(mode), kind)))
+
+    assert small.mime == mime
+    assert opened(small).size == (1536, 768)
+    assert is_red(opened(small).convert("RGB").getpixel((100, 300)))
+    assert shrink(small) is small
+
+
+def test_a_very_long_picture_keeps_a_pixel_of_height() -> None:
+    """A strip of 4000 × 1 pixels scales to a height of 1, not 0."""
+    assert opened(shrink(read_picture(saved(two_halves(4000, 1), "PNG")), 100)).size == (100, 1)
+
+
+def test_many_threads_read_at_once() -> None:
+    """Reading is safe from many threads: good pictures pass and bombs fail, all at once."""
+    good, bomb, outcomes = saved(two_halves(), "GIF"), SIXTY_MEGAPIXELS["png"], []
+
+    def work() -> None:
+        for _ in range(30):
+            outcomes.append(read_picture(good).mime)
+            try:
+                read_picture(bomb)
+            except TooLarge:
+                outcomes.append("refused")
+
+    threads = [Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["image/png"] * 240 + ["refused"] * 240
