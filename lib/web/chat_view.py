@@ -44,7 +44,7 @@ def _show_turn(turn: Turn) -> None:
     _show_thought(turn.thought)
     st.markdown(presentable(turn.text))
     if error := turn.facts.get("error"):
-        kit.show_problem(error["message"], error["hint"])
+        kit.show_problem(error["message"], error["hint"], error.get("retry_after_s"))
     if turn.facts.get("prompt_cut"):
         st.error(
             _("The server cut this prompt: it did not fit into the model's window."),
@@ -72,6 +72,8 @@ def _show_thought(thought: str) -> None:
 
 def footer(facts: dict[str, Any]) -> str:
     """«gemini/… · first token 412 ms · 38.2 tok/s · 35 in, 20 out · $0.000041»; unknown is –."""
+    if facts.get("error"):
+        return f"{facts.get('model', UNKNOWN)} · {_FINISH['error']}"
     timings, usage = facts.get("timings", {}), facts.get("usage", {})
     cost = facts.get("cost_usd")
     tokens = _("{input} tokens in, {output} out").format(
@@ -100,7 +102,7 @@ def follow(generation: Generation) -> None:
 
     The answer belongs to the server; leaving the page or another click only ends the watching.
     """
-    thought, done, tail = st.empty(), st.container(), st.empty()
+    waiting, done, tail = st.empty(), st.container(), st.empty()
     st.button(_("Stop"), icon=":material/stop_circle:", key="chat_stop", on_click=generation.stop)
     shown = seen = 0
     started = time.monotonic()
@@ -112,8 +114,10 @@ def follow(generation: Generation) -> None:
             shown += cut
         if text[shown:].strip():
             tail.markdown(presentable(text[shown:]))
-        elif not text:
-            _show_waiting(thought, generation, time.monotonic() - started)
+        if text:
+            waiting.empty()
+        else:
+            _show_waiting(waiting, generation, time.monotonic() - started)
         if over:
             return
         time.sleep(REDRAW_S)

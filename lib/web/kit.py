@@ -8,6 +8,7 @@ import streamlit as st
 
 from lib.core.errors import AppError, BadReply
 from lib.store import settings
+from lib.web.texts import _, number
 from lib.work.app import App, build
 from lib.work.chats import Chats
 
@@ -45,11 +46,15 @@ def show_error(error: Exception) -> None:
     """What happened and what to do; an error that is not ours stays unnamed."""
     if not isinstance(error, AppError):
         error = BadReply("Something in this app went wrong.")
-    show_problem(str(error), error.hint)
+    show_problem(str(error), error.hint, error.retry_after_s)
 
 
-def show_problem(message: str, hint: str) -> None:
-    st.error(f"**{_literal(message)}** {_literal(hint)}", icon=":material/error:")
+def show_problem(message: str, hint: str, retry_after_s: float | None = None) -> None:
+    """What happened in bold, what to do behind it."""
+    wait = ""
+    if retry_after_s is not None:
+        wait = " " + _("It asks to wait {seconds} seconds.").format(seconds=number(retry_after_s))
+    st.error(f"**{_literal(message)}** {_literal(hint)}{wait}", icon=":material/error:")
 
 
 def _literal(text: str) -> str:

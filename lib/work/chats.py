@@ -105,7 +105,10 @@ class Chats:
                     self._app.conversations.put(conversation, turn)
                     saved_at = time.monotonic()
         except AppError as error:
-            problem = {"code": error.code, "message": str(error), "hint": error.hint}
+            problem = {
+                "code": error.code, "message": str(error), "hint": error.hint,
+                "retry_after_s": error.retry_after_s,
+            }  # fmt: skip
             turn = replace(
                 turn, facts={**turn.facts, "finish": Finish.ERROR.value, "error": problem}
             )

@@ -3,8 +3,8 @@
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ def test_an_upright_picture_keeps_its_bytes(kind: str, mime: str, read: Any) -> 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_every_png_mode_is_read_and_shrunk(mode: str) -> None:
     """Palettes, transparency, grey and 16-bit pictures are read and scaled down too."""
-    data = saved(two_halves(400, 200).convert("L" if mode == "I;16" else mode).convert(mode), "PNG")
+    data = saved(two_halves(400, 200).convert("L").convert(mode), "PNG")
 
     assert read_picture(data).data == data
     assert opened(shrink(read_picture(data), 100)).size == (100, 50)
@@ -92,54 +92,37 @@ def test_a_broken_exif_block_does_not_refuse_the_picture() -> None:
     assert read_picture(data).data == data
 
 
-@pytest.mark.parametrize("frames", [1, 3])
-def test_a_gif_becomes_a_png_of_its_first_frame(frames: int) -> None:
-    """A GIF, animated or not, is sent as a PNG that shows its first frame."""
+@pytest.mark.parametrize(("kind", "frames"), [("GIF", 1), ("GIF", 3), ("WEBP", 3), ("PNG", 3)])
+def test_a_gif_or_an_animation_becomes_a_png_of_its_first_frame(kind: str, frames: int) -> None:
+    """A GIF, moving or not, an animated WebP and an APNG are sent as a PNG of the first frame."""
     more = [Image.new("RGB", (40, 20), (0, 200, step)) for step in range(1, frames)]
     animation = {"save_all": True, "append_images": more} if more else {}
-    picture = read_picture(saved(two_halves(), "GIF", **animation))
+    picture = read_picture(saved(two_halves(), kind, **animation))
 
     assert (picture.mime, opened(picture).format) == ("image/png", "PNG")
-    assert is_red(opened(picture).convert("RGB").getpixel((5, 10)))
-
-
-@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
-def test_an_animation_becomes_a_png_of_its_first_frame(kind: str) -> None:
-    """Animated WebP and APNG are sent as a still PNG of their first frame."""
-    more = [Image.new("RGB", (40, 20), (0, 200, 0)), Image.new("RGB", (40, 20), (0, 0, 0))]
-    picture = read_picture(saved(two_halves(), kind, save_all=True, append_images=more))
-
-    assert picture.mime == "image/png"
     assert not getattr(opened(picture), "is_animated", False)
     assert is_red(opened(picture).convert("RGB").getpixel((5, 10)))
 
 
-def jpeg_header(width: int, height: int) -> bytes:
-    frame = b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", height, width)
-    return b"\xff\xd8" + frame + b"\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01\xff\xd9"
-
-
-def webp(chunk: bytes, body: bytes) -> bytes:
-    inner = b"WEBP" + chunk + struct.pack("<I", len(body)) + body
-    return b"RIFF" + struct.pack("<I", len(inner)) + inner
-
-
+WIDE, HIGH = 10_000, 6_000
+FRAME = b"\x03\x01\x11\0\x02\x11\x01\x03\x11\x01\xff\xd9"
 SIXTY_MEGAPIXELS = {
-    "png": png_header(10_000, 6_000),
+    "png": png_header(WIDE, HIGH),
     "png of 10 gigapixels": png_header(100_000, 100_000),
-    "jpeg": jpeg_header(10_000, 6_000),
-    "gif": b"GIF89a" + struct.pack("<HH", 10_000, 6_000) + b"\x00" * 9,
-    "webp canvas": webp(
-        b"VP8X", b"\x00" * 4 + (9_999).to_bytes(3, "little") + (5_999).to_bytes(3, "little")
-    ),
-    "webp lossy": webp(b"VP8 ", b"\x00\x00\x00\x9d\x01\x2a" + struct.pack("<HH", 10_000, 6_000)),
-    "webp lossless": webp(b"VP8L", b"\x2f" + struct.pack("<I", 9_999 | 5_999 << 14)),
-    "gif frame beyond its screen": b"GIF89a\x01\x00\x01\x00\x80\x00\x00" + b"\x00" * 6
-    + b"," + struct.pack("<HHHHB", 0, 0, 10_000, 6_000, 0) + b"\x02\x02\x44\x01\x00;",
+    "jpeg": b"\xff\xd8\xff\xc0\0\x11\x08" + struct.pack(">HH", HIGH, WIDE) + FRAME,
+    "gif": b"GIF89a" + struct.pack("<HH", WIDE, HIGH) + b"\0" * 9,
+    "gif frame beyond its screen": b"GIF89a\x01\0\x01\0\x80\0\0" + b"\0" * 6
+    + b"," + struct.pack("<HHHHB", 0, 0, WIDE, HIGH, 0) + b"\x02\x02\x44\x01\0;",
+    "webp canvas": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"
+    + (WIDE - 1).to_bytes(3, "little") + (HIGH - 1).to_bytes(3, "little"),
+    "webp lossy": b"RIFF\x16\0\0\0WEBPVP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a"
+    + struct.pack("<HH", WIDE, HIGH),
+    "webp lossless": b"RIFF\x11\0\0\0WEBPVP8L\x05\0\0\0\x2f"
+    + struct.pack("<I", WIDE - 1 | HIGH - 1 << 14),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("data", SIXTY_MEGAPIXELS.values(), ids=SIXTY_MEGAPIXELS.keys())
+@pytest.mark.parametrize("data", SIXTY_MEGAPIXELS.values(), ids=SIXTY_MEGAPIXELS)
 def test_over_50_megapixels_is_too_large_by_its_header_alone(data: bytes) -> None:
     """A few bytes that promise 60 megapixels are refused at once, without decoding."""
     start = time.perf_counter()
@@ -150,10 +133,8 @@ def test_over_50_megapixels_is_too_large_by_its_header_alone(data: bytes) -> Non
 
 
 def test_fifty_megapixels_are_still_read() -> None:
-    """The bound itself, 50 megapixels, is allowed, without any warning."""
-    data = saved(Image.new("1", (10_000, 5_000)), "PNG")
-
-    assert read_picture(data).mime == "image/png"
+    """The bound itself is allowed, without any warning."""
+    assert read_picture(saved(Image.new("1", (10_000, 5_000)), "PNG")).mime == "image/png"
 
 
 def test_a_bomb_of_jpeg_scans_is_refused_at_once() -> None:
@@ -185,17 +166,13 @@ TEXT_BOMB = b"iCCPx\x00\x00" + zlib.compress(b"\x00" * 80_000_000, 9)
 NO_PICTURES = {
     "empty": b"",
     "text": b"hello",
-    "html": b"<!doctype html><img src=x>",
     "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "gif and html": b"GIF89a<html><script>alert(1)</script></html>",
     "png and html": b"\x89PNG\r\n\x1a\n<script>alert(1)</script>",
     "jpeg and php": b"\xff\xd8\xff<?php system('id'); ?>",
     "riff and html": b"RIFF\x10\x00\x00\x00WEBP<html></html>",
     "tiff": saved(two_halves(), "TIFF"),
-    "bmp": saved(two_halves(), "BMP"),
-    "ico": saved(two_halves(), "ICO"),
     "jpeg2000": b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\x00" * 40,
-    "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     "png of no size": png_header(0, 10, b"\x00" * 4 + b"IEND\xaeB`\x82"),
     "png with a colour profile bomb": png_header(
         9, 9, struct.pack(">I", len(TEXT_BOMB) - 4) + TEXT_BOMB + struct.pack(">I", 0)
@@ -203,7 +180,7 @@ NO_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES.keys())
+@pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES)
 @pytest.mark.parametrize("read", [read_picture, read_media])
 def test_what_is_no_picture_is_refused(read: Any, data: bytes) -> None:
     """Other formats, headers with something else behind them and bombs are bad input."""
@@ -214,59 +191,44 @@ def test_what_is_no_picture_is_refused(read: Any, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
-def test_heic_is_refused_with_what_to_do(brand: bytes) -> None:
+@pytest.mark.parametrize("read", [read_picture, read_media])
+def test_heic_is_refused_with_what_to_do(read: Any, brand: bytes) -> None:
     """An iPhone's HEIC is refused with the advice to convert it to JPEG or PNG."""
-    for read in (read_picture, read_media):
-        with pytest.raises(BadInput, match="HEIC") as caught:
-            read(b"\x00\x00\x00\x18ftyp" + brand + b"\x00" * 16)
+    with pytest.raises(BadInput, match="HEIC") as caught:
+        read(b"\x00\x00\x00\x18ftyp" + brand + b"\x00" * 16)
 
-        assert "JPEG or PNG" in caught.value.hint
-
-
-MEDIA = [
-    (b"%PDF-1.7\n", "application/pdf"),
-    (b"\n" * 1000 + b"%PDF-1.4\n", "application/pdf"),
-    (b"RIFF\x24\x0a\x00\x00WAVEfmt ", "audio/wav"),
-    (b"ID3\x04\x00\x00\x00\x00\x01\x7f", "audio/mp3"),
-    (b"\xff\xfb\x90\x64\x00", "audio/mp3"),
-    (b"\xff\xf3\x48\xc4\x00", "audio/mp3"),
-    (b"\xff\xf1\x50\x80\x00", "audio/aac"),
-    (b"OggS\x00\x02", "audio/ogg"),
-    (b"fLaC\x00\x00", "audio/flac"),
-    (b"\x00\x00\x00\x20ftypM4A \x00", "audio/mp4"),
-    (b"\x00\x00\x00\x20ftypisom\x00", "video/mp4"),
-    (b"\x00\x00\x00\x20ftypmp42\x00", "video/mp4"),
-    (b"\x00\x00\x00\x14ftypqt  \x00", "video/quicktime"),
-    (b"\x00\x00\x00\x08wide\x00\x00", "video/quicktime"),
-    (b"\x00\x00\x00\x18ftyp3gp5\x00", "video/3gpp"),
-    (b"\x1aE\xdf\xa3\x9fB\x86", "video/webm"),
-    (b"RIFF\x0a\x0a\x0a\x0aAVI LIST", "video/avi"),
-    (b"\x00\x00\x01\xba\x44", "video/mpeg"),
-]
+    assert "JPEG or PNG" in caught.value.hint
 
 
-@pytest.mark.parametrize(("data", "mime"), MEDIA, ids=[f"{data[:12]!r}" for data, _ in MEDIA])
-def test_sound_film_and_pdf_are_told_by_their_first_bytes(data: bytes, mime: str) -> None:
+MEDIA = {
+    "application/pdf": [b"%PDF-1.7\n", b"\n" * 1000 + b"%PDF-1.4\n"],
+    "audio/mp3": [b"ID3\x04\0\0\0\0\x01\x7f", b"\xff\xfb\x90\x64\0", b"\xff\xf3\x48\xc4\0"],
+    "audio/wav": [b"RIFF\x24\x0a\0\0WAVEfmt "], "audio/aac": [b"\xff\xf1\x50\x80\0"],
+    "audio/ogg": [b"OggS\0\x02"], "audio/flac": [b"fLaC\0\0"],
+    "audio/mp4": [b"\0\0\0\x20ftypM4A \0"], "video/3gpp": [b"\0\0\0\x18ftyp3gp5\0"],
+    "video/mp4": [b"\0\0\0\x20ftypisom\0", b"\0\0\0\x20ftypmp42\0"],
+    "video/quicktime": [b"\0\0\0\x14ftypqt  \0", b"\0\0\0\x08wide\0\0"],
+    "video/webm": [b"\x1aE\xdf\xa3\x9fB\x86"], "video/avi": [b"RIFF\x0a\x0a\x0a\x0aAVI LIST"],
+    "video/mpeg": [b"\0\0\x01\xba\x44"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("mime", "data"), [(m, data) for m in MEDIA for data in MEDIA[m]])
+def test_sound_film_and_pdf_are_told_by_their_first_bytes(mime: str, data: bytes) -> None:
     """Each kind gets the type the models' servers know it by, its bytes unchanged."""
     assert read_media(data) == Media(mime, data)
     with pytest.raises(BadInput, match="PNG, JPEG, WebP or GIF"):
         read_picture(data)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\xff\xfe" + "The text".encode("utf-16-le"),  # its byte order mark looks like MP3 sync
-        b"\xff\xfb\xff\x00",
-        b"ID3 is an old algorithm",
-        b"The wide world",
-        b"PK\x03\x04\x14\x00a.pdf%PDF-1.4",
-        b"<html>%PDF-1.4",
-        b" " * 1100 + b"%PDF-1.4",
-        b"\x00" * 64,
-        b"a,b\n1,2\n",
-    ],
-)
+UNKNOWN = [
+    b"\xff\xfe" + "The text".encode("utf-16-le"),  # its byte order mark looks like MP3's sync
+    b"\xff\xfb\xff\x00", b"ID3 is an old algorithm", b"The wide world", b"a,b\n1,2\n",
+    b"PK\x03\x04\x14\x00a.pdf%PDF-1.4", b"<html>%PDF-1.4", b" " * 1100 + b"%PDF-1.4", b"\x00" * 64,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", UNKNOWN)
 def test_unknown_files_are_refused_with_what_is_accepted(data: bytes) -> None:
     """Text, archives and pages are refused; the message names the field and what is accepted."""
     with pytest.raises(BadInput, match=r"clip: .*pictures.*PDF.*sound.*films"):
@@ -281,48 +243,35 @@ def test_a_small_picture_is_not_shrunk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind", "mime"),
-    [
-        ("RGB", "PNG", "image/jpeg"),
-        ("RGBA", "PNG", "image/png"),
-        ("P", "PNG", "image/png"),
-        ("RGB", "JPEG", "image/jpeg"),
-        ("CMYK", "JPEG", "image/jpeg"),
-        ("RGB", "WEBP", "image/jpeg"),
-        ("RGBA", "WEBP", "image/png"),
-    ],
-)
-def test_a_large_picture_is_scaled_down_once(mode: str, kind: str, mime: str) -> None:
+    ("mode", "kind", "shrunk"),
+    [row.split() for row in ("RGB PNG JPEG", "RGBA PNG PNG", "P PNG PNG", "RGB JPEG JPEG",
+     "CMYK JPEG JPEG", "RGB WEBP JPEG", "RGBA WEBP PNG")],
+)  # fmt: skip
+def test_a_large_picture_is_scaled_down_once(mode: str, kind: str, shrunk: str) -> None:
     """The longer side becomes the bound, the shape stays; transparency and palettes stay PNG."""
-    small = shrink(read_picture(saved(two_halves(2000, 1000).convert(mode), kind)))
+    large = two_halves(2000, 1000).convert(mode)
+    if mode == "RGBA":
+        large.putalpha(200)
+    small = shrink(read_picture(saved(large, kind)))
 
-    assert small.mime == mime
+    assert opened(small).format == shrunk
     assert opened(small).size == (1536, 768)
     assert is_red(opened(small).convert("RGB").getpixel((100, 300)))
     assert shrink(small) is small
 
 
-def test_a_very_long_picture_keeps_a_pixel_of_height() -> None:
-    """A strip of 4000 × 1 pixels scales to a height of 1, not 0."""
-    assert opened(shrink(read_picture(saved(two_halves(4000, 1), "PNG")), 100)).size == (100, 1)
-
-
 def test_many_threads_read_at_once() -> None:
     """Reading is safe from many threads: good pictures pass and bombs fail, all at once."""
-    good, bomb, outcomes = saved(two_halves(), "GIF"), SIXTY_MEGAPIXELS["png"], []
+    good = saved(two_halves(), "GIF")
 
-    def work() -> None:
-        for _ in range(30):
-            outcomes.append(read_picture(good).mime)
-            try:
-                read_picture(bomb)
-            except TooLarge:
-                outcomes.append("refused")
+    def work(number: int) -> str:
+        if number % 2:
+            return read_picture(good).mime
+        with pytest.raises(TooLarge):
+            read_picture(SIXTY_MEGAPIXELS["png"])
+        return "refused"
 
-    threads = [Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(work, range(400)))
 
-    assert sorted(outcomes) == ["image/png"] * 240 + ["refused"] * 240
+    assert outcomes == ["refused", "image/png"] * 200
