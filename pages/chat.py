@@ -14,8 +14,8 @@ with st.container(horizontal=True):
     chat_controls.pick_conversation(conversation)
     options = chat_controls.settings()
 
-turns = app.conversations.turns(conversation) if conversation else []
 live = chats.live(conversation) if conversation else None
+turns = app.conversations.turns(conversation) if conversation else []  # after live: it may end now
 if not turns:
     chat_controls.show_welcome()
 chat_view.show(turns[:-1] if live else turns)

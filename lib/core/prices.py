@@ -4,6 +4,7 @@ Standard prices come from the package genai-prices (offline, dated, MIT); what i
 silently as standard (Google's flex and priority tiers) comes from our own rows.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -62,8 +63,12 @@ class PriceList:
         """USD of one Gemini call, or None when a needed price or count is unknown.
 
         `usage.input_tokens` holds its cached and audio parts, `output_tokens` its thinking.
+        Unknown is also which part of the sound was cached, and a part above its whole.
         """
         if None in (usage.input_tokens, usage.output_tokens, usage.cached_tokens):
+            return None
+        cached, audio = usage.cached_tokens or 0, usage.input_audio_tokens or 0
+        if (cached and audio) or cached + audio > (usage.input_tokens or 0):
             return None
         if tier != STANDARD:
             return self._tier_cost(usage, model, on.date(), tier)
@@ -84,15 +89,13 @@ class PriceList:
 
     def worst_case(self, request: Request, context_tokens: int | None, on: datetime) -> Decimal:
         """The most a Gemini request could cost in USD; infinite when its price is unknown."""
-        most = Usage(worst_input_tokens(request, context_tokens), request.max_tokens, 0, 0)
-        cost = self.cost(most, request.model, on)
+        tokens = worst_input_tokens(request, context_tokens)
+        audio = min(tokens, sum(_audio_tokens(part) for m in request.messages for part in m.media))
+        cost = self.cost(Usage(tokens, request.max_tokens, 0, 0, audio), request.model, on)
         return Decimal("Infinity") if cost is None else cost
 
     def _tier_cost(self, usage: Usage, model: str, on: date, tier: str) -> Decimal | None:
-        audio = usage.input_audio_tokens or 0
-        cached = usage.cached_tokens or 0
-        if audio and cached:  # which part of the sound was cached is not said
-            return None
+        audio, cached = usage.input_audio_tokens or 0, usage.cached_tokens or 0
         counts = {
             "input": (usage.input_tokens or 0) - audio - cached,
             "input_audio": audio,
@@ -136,6 +139,8 @@ def _standard_cost(usage: Usage, model: str, on: datetime) -> Decimal | None:
 def worst_input_tokens(request: Request, context_tokens: int | None) -> int:
     """The most input tokens a request can be; never more than fit into the model."""
     texts = [request.system, *(message.text for message in request.messages)]
+    if request.json_schema is not None:  # Google counts it as input
+        texts.append(json.dumps(request.json_schema))
     text = sum(len(part.encode()) + MESSAGE_TOKENS for part in texts)
     media = sum(_media_tokens(part) for message in request.messages for part in message.media)
     return min(text + media, context_tokens) if context_tokens else text + media
@@ -145,6 +150,11 @@ def _media_tokens(media: Media) -> int:
     if media.modality == "image":
         return IMAGE_TOKENS
     return len(media.data) // MEDIA_BYTES_PER_TOKEN + IMAGE_TOKENS
+
+
+def _audio_tokens(media: Media) -> int:
+    """What may be priced as sound; a film has a sound track."""
+    return _media_tokens(media) if media.modality in ("audio", "video") else 0
 
 
 def machine_cost(usd_per_hour: Decimal | None, busy_s: float) -> Decimal | None:

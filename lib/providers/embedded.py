@@ -50,20 +50,28 @@ class Embedded:
 
     def close(self) -> None:
         with self._lock:
-            if self._wire:
-                self._wire.close()
-            if self._process:
-                _end(self._process)
-            self._wire = self._process = None
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._wire:
+            self._wire.close()
+        if self._process:
+            _end(self._process)
+        self._wire = self._process = None
 
     def _loaded(self) -> OpenAIWire:
         """The running engine; starts it, or starts it again when it has died."""
         with self._lock:
             if self._wire and self._process and self._process.poll() is None:
                 return self._wire
-            key = secrets.token_urlsafe(32)
-            self._process = self._start()
-            url = self._url(self._process, key)
+            self._drop()
+            key, process = secrets.token_urlsafe(32), self._start()
+            try:
+                url = self._url(process, key)
+            except BaseException:
+                _end(process)
+                raise
+            self._process = process
             self._wire = OpenAIWire(WHO, f"{url}/v1", key, self._timeout_s)
             log.info("embedded model loaded: %s", self._label)
             return self._wire
@@ -82,6 +90,7 @@ class Embedded:
     def _url(self, process: subprocess.Popen[str], key: str) -> str:
         order = {
             "model": str(self._model),
+            "name": self._label,
             "mmproj": str(self._mmproj) if self._mmproj else None,
             "key": key,
             "slots": SLOTS,
@@ -94,7 +103,6 @@ class Embedded:
             answer = json.loads(process.stdout.readline() or "{}") if process.stdout else {}
         if "url" in answer:
             return str(answer["url"])
-        _end(process)
         if line and line.hung_up:
             raise Unreachable(f"{WHO} was stopped while it was loading.")
         raise NotConfigured(

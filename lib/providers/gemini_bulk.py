@@ -5,6 +5,7 @@ stream hides the status of an error and ends a cut stream without a word.
 """
 
 import contextlib
+import json
 import threading
 import warnings
 from collections.abc import Generator, Iterator
@@ -61,7 +62,10 @@ class GeminiBulk:
         from google.ai.generativelanguage import GenerativeServiceClient
 
         options = {"api_endpoint": self._rest_root, "api_key": self._key}
-        return GenerativeServiceClient(transport="rest", client_options=options)
+        client = GenerativeServiceClient(transport="rest", client_options=options)
+        transport: Any = client.transport
+        transport._session.hooks["response"].append(_without_thoughts)
+        return client
 
     @cached_property
     def _grpc(self) -> Any:
@@ -194,6 +198,17 @@ def _events(chunks: Iterator[Any]) -> Iterator[Event]:
     if not answered and not blocked:
         raise BadReply(f"{gemini_wire.WHO} answered without a candidate.")
     yield Done(Finish.REFUSED if blocked else gemini_wire.finish(reason))
+
+
+def _without_thoughts(response: Any, **_: Any) -> None:
+    """Take thoughts out of a REST answer before the SDK reads it: it would call them text."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        body = response.json()
+        for candidate in body.get("candidates", ()):
+            content = candidate.get("content", {})
+            parts = content.get("parts", [])
+            content["parts"] = [part for part in parts if not part.get("thought")]
+        response._content = json.dumps(body).encode()
 
 
 def _reason(candidate: Any) -> str | None:

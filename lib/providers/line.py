@@ -39,12 +39,11 @@ class Line:
         return max(0.001, self._first_token_by - self._now())
 
     def hang_up(self) -> None:
-        with self._lock:
+        with self._lock:  # kept: a wait that ends now must not hand its socket on before the cut
             self.hung_up = True
-            actions = list(self._actions)
-        for action in actions:
-            with contextlib.suppress(Exception):
-                action()
+            for action in self._actions:
+                with contextlib.suppress(Exception):
+                    action()
 
     @contextlib.contextmanager
     def waiting(self, break_off: Callable[[], object]) -> Iterator[None]:
@@ -88,8 +87,9 @@ class _Stream:
         line = current()
         if line is None:
             return self._stream.read(max_bytes, timeout)  # type: ignore[no-any-return]
+        left_s = line.left_s() if timeout is None else min(timeout, line.left_s())
         with line.waiting(self._shut_down):
-            return self._stream.read(max_bytes, line.left_s())  # type: ignore[no-any-return]
+            return self._stream.read(max_bytes, left_s)  # type: ignore[no-any-return]
 
     def start_tls(self, *args: Any, **kwargs: Any) -> "_Stream":
         return _Stream(self._stream.start_tls(*args, **kwargs))

@@ -1,6 +1,7 @@
 """Ollama through its own client: one host or several."""
 
 import functools
+import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -35,6 +36,7 @@ SHOWN_S = 60.0  # how long what /api/show says of a model is believed
 # Ollama cuts a prompt that does not fit without a word (its own default is 4,096 tokens on small
 # GPUs), so the window is always sent. Steps, because another window reloads the model.
 SMALLEST_WINDOW = 8192
+PICTURE_TOKENS = 1024
 # No tokenizer of a served family puts more than eight characters of ordinary text into a token,
 # so a counted prompt below a token per eight characters has lost a part.
 MOST_CHARACTERS_PER_TOKEN = 8
@@ -70,7 +72,10 @@ class Ollama:
         self._show = functools.lru_cache(maxsize=256)(self._shown)
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        with self._hosts.least_busy() as (host, client), our_errors(WHO, request.model, _translate):
+        with (
+            self._hosts.least_busy(request.model) as (host, client),
+            our_errors(WHO, request.model, _translate),
+        ):
             window = self._window(host, request)
             chunks = client.chat(**_arguments(request, window))
             if not request.stream:
@@ -82,7 +87,7 @@ class Ollama:
     def _window(self, host: str, request: Request) -> int:
         """Tokens of context to ask for: a power of two that holds prompt and answer, if it can."""
         limit = _context(self._facts(host, request.model))
-        wanted = _characters(request) // 2 + request.max_tokens
+        wanted = _tokens(request) + request.max_tokens
         window = SMALLEST_WINDOW
         while window < wanted:
             window *= 2
@@ -100,18 +105,15 @@ class Ollama:
             return None
 
     def models(self) -> list[ModelInfo]:
-        found: dict[str, ModelInfo] = {}
-        silent: list[AppError] = []
-        for host, client in self._listing.items():
-            try:
-                with our_errors(WHO, "", _translate):
-                    names = sorted(model.model or "" for model in client.list().models)
-                    found |= {name: self._info(host, name) for name in names}
-            except AppError as error:
-                silent.append(error)
+        found, silent = self._hosts.list_models(self._list)
         if not found:
             return [ModelInfo(self.name, NO_MODEL, available=False, reason=_why_empty(silent))]
-        return list(found.values())
+        return found
+
+    def _list(self, host: str) -> list[ModelInfo]:
+        with our_errors(WHO, "", _translate):
+            names = sorted(model.model or "" for model in self._listing[host].list().models)
+            return [self._info(host, name) for name in names]
 
     def _info(self, host: str, name: str) -> ModelInfo:
         shown = self._facts(host, name)
@@ -143,6 +145,17 @@ def _context(shown: ollama.ShowResponse | None) -> int | None:
 
 def _characters(request: Request) -> int:
     return len(request.system) + sum(len(message.text) for message in request.messages)
+
+
+def _tokens(request: Request) -> int:
+    """About the most tokens a prompt can be: letters go two to a token, digits one by one.
+
+    Other scripts are counted by their bytes, half a token each.
+    """
+    texts = [request.system, *(message.text for message in request.messages)]
+    pictures = sum(len(message.media) for message in request.messages)
+    bytes_and_digits = sum(len(text.encode()) + len(re.findall(r"\d", text)) for text in texts)
+    return bytes_and_digits // 2 + pictures * PICTURE_TOKENS
 
 
 def _arguments(request: Request, window: int) -> dict[str, Any]:

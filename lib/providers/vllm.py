@@ -3,7 +3,6 @@
 from collections.abc import Generator
 
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
-from lib.core.errors import AppError
 from lib.providers.hosts import Hosts
 from lib.providers.openai_wire import OpenAIWire
 from lib.providers.reads import by_name
@@ -25,25 +24,22 @@ class VLLM:
         reads: tuple[Modality, ...] | None = None,
     ) -> None:
         self._hosts = Hosts({host: OpenAIWire(WHO, host, key, timeout_s) for host in hosts})
-        self._listing = [OpenAIWire(WHO, host, key, LIST_S) for host in hosts]
+        self._listing = {host: OpenAIWire(WHO, host, key, LIST_S) for host in hosts}
         self._reads = reads
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        with self._hosts.least_busy() as (_, host):
+        with self._hosts.least_busy(request.model) as (_, host):
             yield from host.stream(request)
 
     def models(self) -> list[ModelInfo]:
-        found: dict[str, ModelInfo] = {}
-        silent: list[AppError] = []
-        for host in self._listing:
-            try:
-                found |= {model.id: self._info(model.id, model) for model in host.list()}
-            except AppError as error:
-                silent.append(error)
+        found, silent = self._hosts.list_models(self._list)
         if not found:
             why = f"{silent[0]} {silent[0].hint}" if silent else f"{WHO} serves no model."
             return [ModelInfo(self.name, NO_MODEL, available=False, reason=why)]
-        return list(found.values())
+        return found
+
+    def _list(self, host: str) -> list[ModelInfo]:
+        return [self._info(model.id, model) for model in self._listing[host].list()]
 
     def reads(self, name: str) -> tuple[Modality, ...]:
         return self._reads or by_name(name)
@@ -54,5 +50,5 @@ class VLLM:
         return ModelInfo(self.name, name, input=self.reads(name), context_tokens=context)
 
     def close(self) -> None:
-        for host in (*self._hosts.clients.values(), *self._listing):
+        for host in (*self._hosts.clients.values(), *self._listing.values()):
             host.close()

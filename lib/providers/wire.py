@@ -35,7 +35,7 @@ def client2(timeout_s: float) -> httpx2.Client:
     transport = httpx2.HTTPTransport(limits=httpx2.Limits(**CONNECTIONS), trust_env=False)
     return httpx2.Client(
         transport=cuttable(transport),
-        timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
+        timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
         trust_env=False,
     )
 
@@ -45,7 +45,7 @@ def client_options(timeout_s: float) -> dict[str, Any]:
     transport = httpx.HTTPTransport(limits=httpx.Limits(**CONNECTIONS), trust_env=False)
     return {
         "transport": cuttable(transport),
-        "timeout": httpx.Timeout(timeout_s, connect=CONNECT_S),
+        "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S)),
         "trust_env": False,
     }
 

@@ -36,8 +36,9 @@ class Conversations:
 
     def start(self, title: str) -> str:
         """A new conversation's id; the title is the first words of its first prompt."""
-        now = self._now().isoformat()
-        short = " ".join(title.split())[:TITLE_CHARACTERS] or "…"
+        now = self._now().isoformat(timespec="microseconds")
+        storable = title.replace("\0", "").encode(errors="replace").decode()
+        short = " ".join(storable.split())[:TITLE_CHARACTERS] or "…"
         row = {"id": new_id(), "created": now, "updated": now, "title": short}
         with self._database.write() as connection:
             connection.execute(_START, row)
@@ -65,7 +66,7 @@ class Conversations:
         }  # fmt: skip
         row = {
             "conversation": conversation, "position": turn.position, "role": turn.role,
-            "body": to_json(body), "now": self._now().isoformat(),
+            "body": to_json(body), "now": self._now().isoformat(timespec="microseconds"),
         }  # fmt: skip
         with self._database.write() as connection:
             connection.execute(_PUT, row)

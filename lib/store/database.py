@@ -95,7 +95,9 @@ def _sqlite(url: str) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _(connection: sa.Connection) -> None:
         # A transaction that reads first and writes later fails at once when another wrote between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Readers take no lock: they must not wait for a writer, nor it for them.
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -106,4 +108,5 @@ def _postgres(url: str) -> sa.Engine:
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """ASCII, because no database stores a half of a surrogate pair, and Postgres no zero byte."""
+    return json.dumps(value, separators=(",", ":"))

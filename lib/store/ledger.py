@@ -15,6 +15,7 @@ from lib.core.errors import OverBudget
 from lib.store.database import Database
 
 PICO = Decimal(10) ** 12  # money is stored in whole 1e-12 USD: sums in SQL stay exact
+MOST = 2**63 - 1  # what a BIGINT holds, 9.2 million USD; a higher budget bounds nothing below it
 
 
 def new_id(now: Callable[[], int] = time.time_ns) -> str:
@@ -23,7 +24,7 @@ def new_id(now: Callable[[], int] = time.time_ns) -> str:
 
 
 def to_pico(usd: Decimal) -> int:
-    return int((usd * PICO).to_integral_value(ROUND_HALF_EVEN))
+    return int(min((usd * PICO).to_integral_value(ROUND_HALF_EVEN), Decimal(MOST)))
 
 
 def to_usd(pico: int | None) -> Decimal | None:
@@ -80,8 +81,9 @@ class Ledger:
             if not self._reserve(connection, month, reserve, budget):
                 raise self._over(connection, month, reserve_usd)
             row = {
-                "id": call, "started": started.isoformat(), "month": month, "model": model,
-                "source": source, "finish": Finish.INCOMPLETE.value, "reserve": reserve,
+                "id": call, "started": started.isoformat(timespec="microseconds"), "month": month,
+                "model": model, "source": source, "finish": Finish.INCOMPLETE.value,
+                "reserve": reserve,
             }  # fmt: skip
             connection.execute(_OPEN, row)
         return call
@@ -92,12 +94,12 @@ class Ledger:
         with self._database.write() as connection:
             find = {"id": call}
             row = connection.execute(_FIND, find).one()
-            if row.total_ms is not None:
-                return
             keep = row.reserved_picousd if cost is None and not outcome.released else 0
-            connection.execute(_CLOSE, {**_columns(outcome), **find, "cost": cost, "keep": keep})
-            settled = {"month": row.month, "cost": cost or 0, "freed": row.reserved_picousd - keep}
-            connection.execute(_SETTLE, settled)
+            columns = {**_columns(outcome), **find, "cost": cost, "keep": keep}
+            if connection.execute(_CLOSE, columns).rowcount:
+                freed = row.reserved_picousd - keep
+                settled = {"month": row.month, "cost": cost or 0, "freed": freed}
+                connection.execute(_SETTLE, settled)
 
     def month(self) -> Month:
         with self._database.read() as connection:
@@ -115,9 +117,11 @@ class Ledger:
         self, connection: sa.Connection, month: str, reserve: int, budget: int | None
     ) -> bool:
         # One statement that checks and adds: two calls cannot both see the same free dollars.
-        bounded = _RESERVE if budget is None else _RESERVE_WITHIN
-        values = {"month": month, "reserve": reserve, "budget": budget}
-        return connection.execute(bounded, values).rowcount == 1
+        values = {"month": month, "reserve": reserve}
+        if budget is None:
+            return connection.execute(_RESERVE, values).rowcount == 1
+        values["room"] = budget - reserve
+        return connection.execute(_RESERVE_WITHIN, values).rowcount == 1
 
     def _over(self, connection: sa.Connection, month: str, reserve_usd: Decimal) -> OverBudget:
         row = connection.execute(_MONTH, {"month": month}).one()
@@ -149,19 +153,17 @@ _MONTH = sa.text("SELECT spent_picousd, reserved_picousd FROM months WHERE month
 _RESERVE = sa.text(
     "UPDATE months SET reserved_picousd = reserved_picousd + :reserve WHERE month = :month"
 )
-_RESERVE_WITHIN = sa.text(
-    f"{_RESERVE.text} AND spent_picousd + reserved_picousd + :reserve <= :budget"
-)
+_RESERVE_WITHIN = sa.text(f"{_RESERVE.text} AND spent_picousd + reserved_picousd <= :room")
 _OPEN = sa.text(
     "INSERT INTO calls (id, started, month, model, source, finish, reserved_picousd)"
     " VALUES (:id, :started, :month, :model, :source, :finish, :reserve)"
 )
-_FIND = sa.text("SELECT month, reserved_picousd, total_ms FROM calls WHERE id = :id")
+_FIND = sa.text("SELECT month, reserved_picousd FROM calls WHERE id = :id")
 _CLOSE = sa.text(
     "UPDATE calls SET finish = :finish, error = :error, input_tokens = :input,"
     " output_tokens = :output, thinking_tokens = :thinking, cached_tokens = :cached,"
     " cost_picousd = :cost, reserved_picousd = :keep, ttft_ms = :ttft, total_ms = :total,"
-    " version = :version, tier = :tier WHERE id = :id"
+    " version = :version, tier = :tier WHERE id = :id AND total_ms IS NULL"
 )
 _SETTLE = sa.text(
     "UPDATE months SET spent_picousd = spent_picousd + :cost,"

@@ -1,6 +1,6 @@
 """Settings: environment over `.env` beside app.py over default, read once.
 
-`python -m lib.store.settings` checks them and prints the flags `make run` hands to Streamlit.
+`python -m lib.store.settings` checks them for `make run`; see `main`.
 """
 
 import importlib.util
@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic import ValidationError as Invalid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -34,7 +41,8 @@ def _items(value: Any) -> Any:
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    if wrong or re.search(r"\s", value):
         raise ValueError
     return value.rstrip("/")
 
@@ -42,12 +50,20 @@ def _url(value: str) -> str:
 def _ollama(value: str) -> str:
     """Ollama's own habit: a bare host means http and port 11434."""
     if "://" not in value:
-        value = f"http://{value}" if ":" in value else f"http://{value}:11434"
+        has_port = ":" in value.rpartition("]")[2]
+        value = f"http://{value}" if has_port else f"http://{value}:11434"
     return _url(value)
 
 
 def _target(value: str) -> str:
-    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", value):
+    match = re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})", value)
+    if not match or not 0 < int(match[1]) < 65536:
+        raise ValueError
+    return value
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[\w:][\w.:%-]*", value):
         raise ValueError
     return value
 
@@ -90,7 +106,7 @@ class Settings(BaseSettings):
     app_auth: Literal["on", "off"] = Field("on", description="on, or off on a loopback address")
     data_dir: Path = Field(Path("data"), description="a folder this user may write to")
     database_url: Annotated[str, AfterValidator(_database)] | None = Field(
-        None, description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        None, repr=False, description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
     )
     google_api_key: SecretStr | None = Field(
         None,
@@ -121,10 +137,17 @@ class Settings(BaseSettings):
     model_timeout_s: float = Field(
         120, gt=0, le=86400, allow_inf_nan=False, description="seconds above 0"
     )
-    host: str | None = Field(None, description="an address of this machine, e.g. 127.0.0.1")
+    host: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="an address of this machine, e.g. 127.0.0.1"
+    )
     port: int = Field(8501, ge=1, le=65535, description="a port from 1 to 65535")
     max_upload_mb: int = Field(200, ge=1, le=10000, description="megabytes from 1 to 10000")
     clore_api_url: Url = Field("https://api.clore.ai", description="an http or https address")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in values.items() if not isinstance(v, str) or v.strip()}
 
     @property
     def listen_on(self) -> str:
@@ -148,9 +171,9 @@ class Settings(BaseSettings):
 
     @property
     def embedded_label(self) -> str:
-        if not self.embedded_model:
+        if self.embedded_model in (None, "off"):
             return EMBEDDED_LABEL
-        return re.sub(r"[^a-z0-9.-]+", "-", Path(self.embedded_model).stem.lower()).strip("-")
+        return re.sub(r"[^a-z0-9.-]+", "-", Path(str(self.embedded_model)).stem.lower()).strip("-")
 
 
 def read(**values: Any) -> Settings:
@@ -167,8 +190,13 @@ def _line(error: Invalid) -> str:
     field = Settings.model_fields.get(name) or Settings.model_fields["google_api_key"]
     secret = "SecretStr" in str(field.annotation) or name == "database_url"
     given = _given(name)
-    shown = "this value" if secret or given is None else f"«{given[:80]}»"
+    shown = "this value" if secret or given is None else f"«{_shown(given)}»"
     return f"{name.upper()}: {shown} is not accepted; give {field.description}."
+
+
+def _shown(value: str) -> str:
+    """On one line, without the user and password an address may hold."""
+    return re.sub(r"//[^/\s]*@", "//…@", " ".join(value.split()))[:80]
 
 
 def _given(name: str) -> str | None:
@@ -194,18 +222,22 @@ def is_loopback(address: str | None) -> bool:
 def check_bind(settings: Settings, address: str | None) -> None:
     """Refuse to stand open on a public address."""
     if settings.app_auth == "off" and not is_loopback(address):
+        where = address or "every address"
         raise WrongSetting(
-            f"APP_AUTH: «off» is not accepted while the server listens on {address or 'every'} "
-            "address; give HOST=127.0.0.1, or APP_AUTH=on."
+            f"APP_AUTH: «off» is not accepted while the server listens on {where}; "
+            "give HOST=127.0.0.1, or APP_AUTH=on."
         )
 
 
-def main() -> None:
+def main(command: str) -> None:
+    """`flags` prints what Streamlit is started with; `wants-weights` succeeds when some lack."""
     try:
         settings = read()
         check_bind(settings, settings.listen_on)
     except WrongSetting as error:
         sys.exit(str(error))
+    if command == "wants-weights":
+        sys.exit(settings.embedded_model is not None or settings.embedded_file is not None)
     sys.stdout.write(
         f"--server.address {settings.listen_on} --server.port {settings.port} "
         f"--server.maxUploadSize {settings.max_upload_mb}\n"
@@ -213,4 +245,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:] or ["flags"])

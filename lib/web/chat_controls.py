@@ -74,19 +74,12 @@ def pick_model() -> str | None:
         _list_off(off)
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            _("Model"), list(on), key="model", bind="query-params", format_func=_model_name
-        )
+        chosen = st.selectbox(_("Model"), list(on), key="model", bind="query-params")
         if off:
             with st.popover(_("What is off"), icon=":material/power_off:"):
                 _list_off(off)
     st.caption(_facts(on[chosen]))
     return chosen
-
-
-def _model_name(model: str) -> str:
-    provider, _slash, name = model.partition("/")
-    return f"{name}  ({_PROVIDERS[provider]})"
 
 
 _PROVIDERS = {"gemini": "Gemini API", "ollama": "Ollama", "vllm": "vLLM", "embedded": _("built in")}

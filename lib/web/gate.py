@@ -192,11 +192,14 @@ class Gate:
 def client_address(scope: Scope) -> str:
     """The peer as the throttle counts it: an IPv4 address, or the /64 network of an IPv6 one.
 
-    X-Forwarded-For is not read here, since anyone can write one.
+    Anyone can write an X-Forwarded-For, and uvicorn believes it of loopback peers, before Streamlit
+    lets us say otherwise: a client that stands in that header is loopback.
     """
     client = scope.get("client")
     if not client:
         return "unknown"
+    if any(client[0] in claim for claim in Headers(scope=scope).getlist("x-forwarded-for")):
+        return "127.0.0.1"
     try:
         address = ip_address(client[0])
     except ValueError:

@@ -1,7 +1,6 @@
 """What app.py serves beside the pages: gate, login, JSON API, health; built and closed once."""
 
 import logging
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,8 +29,6 @@ class Server:
     """Reads the settings, refuses to start with one line when one is wrong, builds everything."""
 
     def __init__(self) -> None:
-        # Streamlit's server would believe any local caller's X-Forwarded-For, and the throttle it.
-        os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         for noisy in ("httpx", "httpx2", "google_genai", "openai"):  # they log addresses
             logging.getLogger(noisy).setLevel(logging.WARNING)

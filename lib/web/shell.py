@@ -2,10 +2,9 @@
 
 import logging
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lib.core.errors import BadReply, TooLarge
+from lib.core.errors import AppError, BadReply, TooLarge
 from lib.web.errors import error_response
 
 log = logging.getLogger(__name__)
@@ -43,40 +42,48 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                _add_headers(message)
-            await send(message)
-
+        exchange = _Exchange(receive, send, self._most)
         try:
-            self._check_declared(scope)
-            await self._app(scope, self._bounded(receive), watched_send)
+            exchange.take(_declared_bytes(scope))
+            exchange.taken = 0
+            await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            if started:
+            if exchange.started:
                 raise
-            await _answer_to(error, self._most)(scope, receive, watched_send)
+            exchange.problem = exchange.problem or _fault(error)
+        if exchange.problem and not exchange.started:
+            await error_response(exchange.problem)(scope, receive, exchange.send_last)
 
-    def _check_declared(self, scope: Scope) -> None:
-        values = [value for name, value in scope["headers"] if name == b"content-length"]
-        if values and values[0].isdigit() and int(values[0]) > self._most:
+
+class _Exchange:
+    """One request and its answer, watched: how much came in, whether anything went out."""
+
+    def __init__(self, receive: Receive, send: Send, most_bytes: int) -> None:
+        self._receive, self._send, self._most = receive, send, most_bytes
+        self.started, self.taken = False, 0
+        self.problem: AppError | None = None
+
+    def take(self, size: int) -> None:
+        self.taken += size
+        if self.taken > self._most:
+            self.problem = TooLarge(f"The body is larger than {self._most // 2**20} MB.")
             raise _BodyTooLarge
 
-    def _bounded(self, receive: Receive) -> Receive:
-        taken = 0
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.take(len(message.get("body", b"")))
+        return message
 
-        async def bounded() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._most:
-                raise _BodyTooLarge
-            return message
+    async def send(self, message: Message) -> None:
+        if self.problem and not self.started:
+            return  # whoever read the body made something else of our exception
+        await self.send_last(message)
 
-        return bounded
+    async def send_last(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            _add_headers(message)
+        await self._send(message)
 
 
 def _add_headers(message: Message) -> None:
@@ -88,9 +95,12 @@ def _add_headers(message: Message) -> None:
     ]
 
 
-def _answer_to(error: Exception, most_bytes: int) -> Response:
-    if isinstance(error, _BodyTooLarge):
-        return error_response(TooLarge(f"The body is larger than {most_bytes // 2**20} MB."))
+def _declared_bytes(scope: Scope) -> int:
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(values[0]) if values and values[0].isdigit() and len(values[0]) < 20 else 0
+
+
+def _fault(error: Exception) -> AppError:
     # The kind only: the text may hold what a person wrote.
     log.error("request failed: %s", type(error).__name__)
-    return error_response(Broken("Something in this app went wrong."))
+    return Broken("Something in this app went wrong.")

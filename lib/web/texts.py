@@ -16,15 +16,14 @@ def usd(amount: Decimal | None) -> str:
         return UNKNOWN
     if amount == 0 or amount >= Decimal("0.01"):
         return f"${amount:,.2f}"
-    digits = 1 - amount.adjusted()
-    return f"${amount:.{digits}f}"
+    return f"${Decimal(f'{amount:.1e}'):f}"
 
 
 def milliseconds(value: float | None) -> str:
     """«412 ms» below ten seconds, «12.3 s» above."""
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+    return f"{value:,.0f} ms" if round(value) < 10_000 else f"{value / 1000:,.1f} s"
 
 
 def number(value: float | None, digits: int = 0) -> str:

@@ -19,7 +19,7 @@ from lib.core.chat import (
     Thought,
     Usage,
 )
-from lib.core.errors import AppError, OverBudget, Unsupported
+from lib.core.errors import AppError, BadReply, OverBudget, Unsupported
 from lib.core.prices import Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
@@ -75,6 +75,10 @@ def ask(
             error = caught
             meter.done = Done(Finish.ERROR)
             raise
+    except Exception:
+        meter.done = Done(Finish.ERROR)
+        error = BadReply("Something in this app went wrong.")
+        raise
     finally:
         receipt = _receipt(app, choice, meter)
         app.ledger.close(call, _outcome(receipt, error))

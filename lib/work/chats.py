@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ class Chats:
         self._app = app
         self._lock = threading.Lock()
         self._live: dict[str, Generation] = {}
+        self._saying: dict[str, threading.Lock] = {}
 
     def live(self, conversation: str) -> Generation | None:
         """The answer being written there, if one is."""
@@ -48,17 +50,19 @@ class Chats:
         said = Message("user", text, media)
         fit(choice.info, Request(choice.info.name, (said,)))
         conversation = conversation or app.conversations.start(text)
-        if before := self.live(conversation):
-            before.stop()
-            before.join(timeout_s=3)
-        turns = app.conversations.turns(conversation)
-        names = tuple(app.conversations.keep(part) for part in media)
-        position = turns[-1].position + 1 if turns else 0
-        app.conversations.put(conversation, Turn(position, "user", text, media=names))
-        history = (*(self._message(turn, choice) for turn in _answered(turns)), said)
-        base = options or Request(choice.info.name, ())
-        request = replace(base, model=choice.info.name, messages=history)
-        self._answer(conversation, position + 1, choice, request)
+        # Two windows may speak in one conversation: the second must not take the first's place.
+        with self._saying.setdefault(conversation, threading.Lock()):
+            if before := self.live(conversation):
+                before.stop()
+                before.join(timeout_s=3)
+            turns = app.conversations.turns(conversation)
+            names = tuple(app.conversations.keep(part) for part in media)
+            position = turns[-1].position + 1 if turns else 0
+            app.conversations.put(conversation, Turn(position, "user", text, media=names))
+            messages = (*self._history(turns, choice), said)
+            base = options or Request(choice.info.name, ())
+            request = replace(base, model=choice.info.name, messages=messages)
+            self._answer(conversation, position + 1, choice, request)
         return conversation
 
     def close(self) -> None:
@@ -67,6 +71,16 @@ class Chats:
             generation.stop()
         for generation in list(self._live.values()):
             generation.join(timeout_s=3)
+
+    def _history(self, turns: list[Turn], choice: Choice) -> Iterator[Message]:
+        """Prompts and their answers; one without is left out, since roles must alternate."""
+        for asked, answered in itertools.pairwise(turns):
+            if (asked.role, answered.role) != ("user", "assistant") or not answered.text:
+                continue
+            prompt = self._message(asked, choice)
+            if prompt.text or prompt.media:  # servers refuse an empty message
+                yield prompt
+                yield self._message(answered, choice)
 
     def _message(self, turn: Turn, choice: Choice) -> Message:
         """A stored turn for the model; what this model cannot read stays behind."""
@@ -115,17 +129,6 @@ class Chats:
             raise
         finally:
             self._app.conversations.put(conversation, turn)
-
-
-def _answered(turns: list[Turn]) -> list[Turn]:
-    """Prompts and their answers; one without is left out, since roles must alternate."""
-    pairs = itertools.pairwise(turns)
-    return [
-        turn
-        for prompt, answer in pairs
-        if (prompt.role, answer.role) == ("user", "assistant") and answer.text
-        for turn in (prompt, answer)
-    ]
 
 
 def _grown(turn: Turn, piece: Text | Thought) -> Turn:

@@ -88,4 +88,8 @@ class Generation:
             self._changed.notify_all()
             listeners = list(self._listeners)
         for listener in listeners:
-            listener()
+            try:
+                listener()
+            except Exception as error:  # a reader that is gone must not end the writing
+                log.warning("a reader failed with %s", type(error).__name__)
+                self._listeners.remove(listener)

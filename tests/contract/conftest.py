@@ -74,10 +74,6 @@ class Bench:
     def request(self, text: str, **options: object) -> Request:
         return Request(self.adapter.model, (Message("user", text),), **options)
 
-    def call(self):
-        """The newest call that asked for an answer."""
-        return [c for c in self.fake.calls if "show" not in c.path and "models" != c.path][-1]
-
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.id)
 def adapter(request: pytest.FixtureRequest) -> Adapter:
@@ -89,3 +85,9 @@ def bench(adapter: Adapter, fake: FakeServer) -> Iterator[Bench]:
     provider = adapter.make(fake.url, fake.grpc_target, 10.0)
     yield Bench(adapter, provider, fake)
     provider.close()
+
+
+def only(holds: Callable[[Adapter], bool]) -> pytest.MarkDecorator:
+    """Run a promise over the adapters that can make it."""
+    wanted = [adapter for adapter in ADAPTERS if holds(adapter)]
+    return pytest.mark.parametrize("adapter", wanted, ids=lambda adapter: adapter.id)

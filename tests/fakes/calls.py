@@ -23,6 +23,7 @@ class Call:
     finished: float | None = None
     hung_up: bool = False
     query: str = ""
+    generation: bool = False
 
 
 class Register:
@@ -40,6 +41,7 @@ class Register:
         return len(self._running)
 
     def start(self, call: Call, generation: bool) -> None:
+        call.generation = generation
         with self._changed:
             self.calls.append(call)
             if generation:

@@ -35,6 +35,11 @@ class FakeServer:
         return self._register.calls
 
     @property
+    def asked(self) -> list[Call]:
+        """The calls that asked a model for an answer; lists and facts left out."""
+        return [call for call in self.calls if call.generation]
+
+    @property
     def in_flight(self) -> int:
         return self._register.in_flight
 

@@ -137,11 +137,12 @@ def test_fifty_megapixels_are_still_read() -> None:
     assert read_picture(saved(Image.new("1", (10_000, 5_000)), "PNG")).mime == "image/png"
 
 
-def test_a_bomb_of_jpeg_scans_is_refused_at_once() -> None:
-    """Thousands of tiny scans would make the decoder go over the picture thousands of times."""
+@pytest.mark.parametrize("scans", [200, 20_000])
+def test_a_bomb_of_jpeg_scans_is_refused_at_once(scans: int) -> None:
+    """Hundreds of tiny scans would make the decoder go over the whole picture as often."""
     data = saved(Image.new("L", (2_000, 2_000)), "JPEG", progressive=True)
     last_scan = data[data.rindex(b"\xff\xda") : -2]
-    bomb = data[:-2] + last_scan * 20_000 + b"\xff\xd9"
+    bomb = data[:-2] + last_scan * scans + b"\xff\xd9"
     start = time.perf_counter()
     with pytest.raises(BadInput):
         read_picture(bomb)
@@ -150,7 +151,7 @@ def test_a_bomb_of_jpeg_scans_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
     """A picture that ends early is bad input, named by its field, in our own words."""
     data = saved(Image.effect_noise((60, 60), 90).convert("RGB"), kind)
@@ -159,7 +160,8 @@ def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
 
     assert type(caught.value) is BadInput
     assert str(caught.value) == "photo: the picture is damaged or cut short."
-    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 TEXT_BOMB = b"iCCPx\x00\x00" + zlib.compress(b"\x00" * 80_000_000, 9)
@@ -233,13 +235,6 @@ def test_unknown_files_are_refused_with_what_is_accepted(data: bytes) -> None:
     """Text, archives and pages are refused; the message names the field and what is accepted."""
     with pytest.raises(BadInput, match=r"clip: .*pictures.*PDF.*sound.*films"):
         read_media(data, "clip")
-
-
-def test_a_small_picture_is_not_shrunk() -> None:
-    """A picture within the bound is the very same value."""
-    picture = read_picture(saved(two_halves(100, 50), "PNG"))
-
-    assert shrink(picture, 100) is picture
 
 
 @pytest.mark.parametrize(

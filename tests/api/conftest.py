@@ -1,0 +1,78 @@
+"""The JSON API behind its gate, served by a real server on loopback, in front of the fakes."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from lib.store.settings import Settings, read
+from lib.web.api import build_api
+from lib.web.gate import Gate, Keyring, Throttle
+from lib.web.shell import Shell
+from lib.work.app import App, build
+from tests.fakes import FakeServer
+
+PASSWORD = "open sesame"
+
+
+class Api(httpx2.Client):
+    """A client with the right token; `app` is what it talks to."""
+
+    app: App
+
+
+@contextlib.contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """`app` on a free loopback port; yields its address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@contextlib.contextmanager
+def api_with(settings: Settings, most_bytes: int = 5_000_000) -> Iterator[Api]:
+    app = build(settings)
+    gate = Middleware(Gate, Keyring(PASSWORD), Throttle(), True)
+    stack = [Middleware(Shell, most_bytes=most_bytes), gate]
+    site = Starlette(routes=[Mount("/api", build_api(app))], middleware=stack)
+    with serving(site) as url:
+        headers = {"Authorization": f"Bearer {PASSWORD}"}
+        with Api(base_url=f"{url}/api", headers=headers, timeout=30) as client:
+            client.app = app
+            yield client
+    app.close()
+
+
+def settings_for(fake: FakeServer, tmp: Any, **more: Any) -> Settings:
+    """Every provider configured to speak to the fake; the embedded model off."""
+    values = {
+        "data_dir": tmp,
+        "google_api_key": "k",
+        "gemini_base_url": fake.url,
+        "gemini_grpc_target": fake.grpc_target,
+        "ollama_host": fake.url,
+        "vllm_base_url": f"{fake.url}/v1",
+        "embedded_model": "off",
+        "model_timeout_s": 5,
+    }
+    return read(**{**values, **more})
+
+
+@pytest.fixture(scope="module")
+def api(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with api_with(settings_for(fake, tmp_path_factory.mktemp("api"))) as client:
+        yield client

@@ -1,0 +1,158 @@
+"""The server process: start, refusals, doors, stop; over plain HTTP and websocket."""
+
+import signal
+from pathlib import Path
+
+import httpx2
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.browser.conftest import PASSWORD, Site, Start, start_site, until_healthy
+
+
+def engines_of(server: int) -> list[int]:
+    """The process ids of llama.cpp under a server."""
+    threads = Path(f"/proc/{server}/task").glob("*/children")
+    children = " ".join(thread.read_text() for thread in threads).split()
+    named = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
+    return [pid for pid, command in named.items() if "llama_server" in command]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is still there, and not a zombie nobody has collected."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_health_needs_no_login(site: Site) -> None:
+    """Whoever watches the server learns that it is ready, and its version."""
+    answer = httpx2.get(f"{site.url}/healthz")
+
+    assert answer.json().keys() == {"status", "version"}
+    assert answer.json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/index.html", "/media/abc.png", "/_stcore/health", "/_stcore/metrics",
+        "/_stcore/host-config", "/component/x/index.html", "/api/models", "/healthz/",
+        "//healthz", "/login/../api/models", "/%2e%2e/api/models",
+    ],
+)  # fmt: skip
+def test_every_door_is_shut(site: Site, path: str) -> None:
+    """Nothing but health and login answers without a login, Streamlit's own routes included."""
+    assert httpx2.get(f"{site.url}{path}").status_code == 401
+
+
+def test_a_browser_is_led_to_the_login(site: Site) -> None:
+    """A page asked for without a login is a redirect that comes back to it."""
+    answer = httpx2.get(f"{site.url}/?chat=1", headers={"accept": "text/html"})
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=/%3Fchat%3D1"
+
+
+def test_the_websocket_is_shut_too(site: Site) -> None:
+    """Streamlit's websocket, the whole app, opens with the cookie only."""
+    address = site.url.replace("http", "ws") + "/_stcore/stream"
+    with pytest.raises(InvalidStatus) as refused:
+        connect(address)
+    form = {"password": PASSWORD}
+    login = httpx2.post(f"{site.url}/login", data=form, follow_redirects=False)
+    cookie = login.headers["set-cookie"].partition(";")[0]
+
+    assert refused.value.response.status_code == 403
+    with connect(address, additional_headers={"Cookie": cookie}) as socket:
+        assert socket.protocol.state.name == "OPEN"
+    with pytest.raises(InvalidStatus):
+        connect(address, additional_headers={"Cookie": cookie}, origin="http://evil.example")
+
+
+def test_a_forged_forwarding_header_does_not_dodge_the_throttle(start: Start) -> None:
+    """Wrong tries count by the real peer, whatever the headers claim."""
+    site = start(APP_PASSWORD=PASSWORD, EMBEDDED_MODEL="off")
+    statuses = [
+        httpx2.get(
+            f"{site.url}/api/models",
+            headers={"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.0.0.{number}"},
+        ).status_code
+        for number in range(7)
+    ]
+    right = {"Authorization": f"Bearer {PASSWORD}"}
+
+    assert statuses == [401] * 5 + [429] * 2
+    assert httpx2.get(f"{site.url}/api/models", headers=right).status_code == 429
+
+
+def test_stop_ends_everything_in_time(start: Start, tmp_path: Path) -> None:
+    """SIGTERM in mid-answer ends server and embedded model within ten seconds, and keeps text."""
+    site = start(APP_PASSWORD=PASSWORD)
+    token = {"Authorization": f"Bearer {PASSWORD}"}
+    body = {"message": "Write a very long story.", "stream": True, "model": "smollm2-135m"}
+    with httpx2.stream("POST", f"{site.url}/api/chat", json=body, headers=token) as answer:
+        next(answer.iter_lines())
+        engines = engines_of(site.process.pid)
+        took = site.stop()
+
+    assert len(engines) == 1
+    assert took < 10
+    assert site.process.returncode in (0, -signal.SIGTERM)  # uvicorn ends by the signal it got
+    assert not is_running(engines[0])
+
+
+def test_the_password_is_made_once(start: Start) -> None:
+    """The second start keeps the password and prints neither it nor a link."""
+    first = start(EMBEDDED_MODEL="off")
+    password = first.wait_for_log(r"The password is (\S+)")[1]
+    first.stop()
+    second = start(EMBEDDED_MODEL="off")
+    answer = httpx2.get(f"{second.url}/api/models", headers={"Authorization": f"Bearer {password}"})
+
+    assert answer.status_code == 200
+    assert second.log.count(password) == 1
+    assert second.log.count("/login?token=") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "said"),
+    [
+        ({"APP_AUTH": "off"}, "0.0.0.0", "APP_AUTH: «off» is not accepted"),
+        ({"MODEL_TIMEOUT_S": "soon"}, "127.0.0.1", "MODEL_TIMEOUT_S: «soon» is not accepted"),
+        ({"OLLAMA_HOST": "ftp://x"}, "127.0.0.1", "OLLAMA_HOST: «ftp://x» is not accepted"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(tmp_path: Path, settings, address, said) -> None:
+    """One line with name, value and what is accepted; no traceback, no open port."""
+    site = start_site(tmp_path, address=address, **settings)
+    site.process.wait(timeout=30)
+
+    assert site.process.returncode != 0
+    assert said in site.log
+    assert "Traceback" not in site.log
+
+
+def test_without_a_login_only_loopback_names_are_served(start: Start) -> None:
+    """APP_AUTH=off on loopback is open to this machine and to no rebound name."""
+    site = start(APP_AUTH="off", EMBEDDED_MODEL="off")
+
+    assert httpx2.get(f"{site.url}/api/models").status_code == 200
+    foreign = httpx2.get(f"{site.url}/api/models", headers={"Host": "evil.example"})
+    assert foreign.status_code == 403
+
+
+def test_a_killed_server_starts_again_with_everything(start: Start, tmp_path: Path) -> None:
+    """After kill -9 the embedded model is gone with it, and the ledger still there."""
+    site = start(APP_PASSWORD=PASSWORD)
+    token = {"Authorization": f"Bearer {PASSWORD}"}
+    body = {"message": "hi", "max_tokens": 3, "model": "smollm2-135m"}
+    assert httpx2.post(f"{site.url}/api/chat", json=body, headers=token).status_code == 200
+    site.stop(9)
+    again = until_healthy(start_site(tmp_path, APP_PASSWORD=PASSWORD))
+    answer = httpx2.post(f"{again.url}/api/chat", json=body, headers=token, timeout=30)
+    again.stop()
+
+    assert answer.status_code == 200

@@ -1,0 +1,295 @@
+"""What is said is stored at once, and an answer is never lost with its reader."""
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.core.chat import Media, Request
+from lib.core.errors import Unsupported
+from lib.store.conversations import Turn
+from lib.store.database import Database
+from lib.work.app import App
+from lib.work.chats import SAVE_EVERY_S, Chats
+from tests.fakes import FakeServer
+from tests.unit.builders import GEMINI, OLLAMA, PICTURE, TEXT_ONLY, running, wait_until
+
+
+@pytest.fixture
+def app(fake: FakeServer, tmp_path: Path) -> Iterator[App]:
+    with running(fake, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def chats(app: App) -> Iterator[Chats]:
+    with closing(Chats(app)) as chats:
+        yield chats
+
+
+class Talk:
+    """A conversation; `say` waits for its answer unless told otherwise."""
+
+    def __init__(self, app: App, chats: Chats) -> None:
+        self._app, self._chats = app, chats
+        self.id: str | None = None
+
+    def say(
+        self, text: str, *media: Media, model: str = GEMINI, wait: bool = True, **options: Any
+    ) -> None:
+        choice = self._app.models.find(model)
+        request = Request("", (), **options) if options else None
+        self.id = self._chats.say(self.id, choice, text, media, request)
+        if wait and (live := self._chats.live(self.id)):
+            live.join(timeout_s=10)
+
+    @property
+    def turns(self) -> list[Turn]:
+        return self._app.conversations.turns(self.id or "")
+
+    @property
+    def answer(self) -> Turn:
+        return self.turns[-1]
+
+
+@pytest.fixture
+def talk(app: App, chats: Chats) -> Talk:
+    return Talk(app, chats)
+
+
+def sent(fake: FakeServer) -> list[tuple[str, str]]:
+    """Role and text of all messages of the newest call, in Gemini's or Ollama's dialect."""
+    body = fake.calls[-1].body
+    if "messages" in body:
+        return [(m["role"], m.get("content", "")) for m in body["messages"]]
+    return [
+        (content["role"], "".join(part.get("text", "<media>") for part in content["parts"]))
+        for content in body["contents"]
+    ]
+
+
+def test_a_prompt_is_stored_before_its_answer(talk: Talk) -> None:
+    """What was said, and by which model it is being answered, can be read while it is silent."""
+    talk.say("hello #slow=5", wait=False)
+
+    prompt, begun = talk.turns
+    assert (prompt.role, prompt.text) == ("user", "hello #slow=5")
+    assert (begun.role, begun.text) == ("assistant", "")
+    assert begun.facts == {"model": GEMINI, "finish": "incomplete"}
+
+
+def test_a_finished_answer_is_stored_with_its_facts(talk: Talk) -> None:
+    """Text, thoughts and everything the footer tells survive a reload."""
+    talk.say("one two #think=2", thinking="low")
+
+    facts = talk.answer.facts
+    assert (talk.answer.text, talk.answer.thought) == ("one two", "t1 t2")
+    assert (facts["model"], facts["finish"]) == (GEMINI, "stop")
+    assert facts["usage"] == {
+        "input_tokens": 3, "output_tokens": 4, "thinking_tokens": 2, "cached_tokens": 0,
+        "total_tokens": 7,
+    }  # fmt: skip
+    assert facts["cost_usd"] == "0.00000675"
+    assert facts["timings"]["ttft_ms"] <= facts["timings"]["total_ms"]
+
+
+def test_the_title_is_the_first_prompt(app: App, talk: Talk) -> None:
+    """A conversation is found again by its first words."""
+    talk.say("What is a ship?")
+    talk.say("And a boat?")
+
+    assert app.conversations.recent() == [(talk.id, "What is a ship?")]
+
+
+def test_an_answer_survives_its_reader(app: App, chats: Chats) -> None:
+    """With the page gone the writing goes on, and the whole answer is stored."""
+    reader: Talk | None = Talk(app, chats)
+    assert reader is not None
+    reader.say("#tokens=10 #pace=0.05", wait=False)
+    conversation = reader.id or ""
+    reader = None
+    gc.collect()
+
+    assert wait_until(lambda: chats.live(conversation) is None)
+    assert app.conversations.turns(conversation)[-1].text.endswith("w10")
+
+
+def test_a_running_answer_is_found_again(chats: Chats, talk: Talk) -> None:
+    """A page that is loaded anew attaches to the answer being written; later there is none."""
+    talk.say("#tokens=6 #pace=0.05", wait=False)
+    live = chats.live(talk.id or "")
+    assert live is not None
+    live.join(timeout_s=5)
+
+    assert live.text == "w1 w2 w3 w4 w5 w6"
+    assert chats.live(talk.id or "") is None
+    assert chats.live("no such conversation") is None
+
+
+def test_a_growing_answer_is_stored_every_few_seconds(app: App, chats: Chats, talk: Talk) -> None:
+    """A process that is killed loses only the last seconds: the database has the rest."""
+    talk.say("#tokens=60 #pace=0.1", wait=False)
+    time.sleep(SAVE_EVERY_S + 0.8)
+    # A second process would see what this connection of its own sees.
+    with closing(Database(str(app.database.engine.url))):
+        stored = talk.answer
+
+    assert chats.live(talk.id or "") is not None
+    assert stored.text.startswith("w1 w2 w3")
+    assert stored.facts["finish"] == "incomplete"
+
+
+def test_a_failed_answer_stores_its_error(talk: Talk) -> None:
+    """The error, what to do next, and the words before it are there after a reload."""
+    talk.say("one two three four #fault=mid_error")
+    broken = talk.answer
+    talk.say("one #fault=rate_limited")
+
+    assert broken.text == "one two"
+    assert (broken.facts["finish"], broken.facts["model"]) == ("error", GEMINI)
+    assert broken.facts["error"]["code"] == "unreachable"
+    assert broken.facts["error"]["hint"]
+    assert talk.answer.facts["error"]["retry_after_s"] == 37
+
+
+def test_what_the_model_cannot_read_is_refused_unstored(app: App, talk: Talk) -> None:
+    """Neither conversation nor prompt is begun with a picture for a blind model."""
+    with pytest.raises(Unsupported):
+        talk.say("look", PICTURE, model=TEXT_ONLY)
+
+    assert app.conversations.recent() == []
+
+
+def test_the_history_goes_along(fake: FakeServer, talk: Talk) -> None:
+    """A model is told what was said before, in order and with its roles, and the options."""
+    talk.say("first")
+    talk.say("second")
+    talk.say("third", system="be brief", max_tokens=77)
+
+    assert sent(fake) == [
+        ("user", "first"), ("model", "first"),
+        ("user", "second"), ("model", "second"),
+        ("user", "third"),
+    ]  # fmt: skip
+    assert "be brief" in str(fake.calls[-1].body)
+    assert "77" in str(fake.calls[-1].body)
+
+
+def test_a_prompt_without_an_answer_is_left_out(fake: FakeServer, talk: Talk) -> None:
+    """Roles alternate: a question that failed is stored, but not sent again."""
+    talk.say("first")
+    talk.say("lost #fault=unavailable")
+    talk.say("third")
+
+    assert sent(fake) == [("user", "first"), ("model", "first"), ("user", "third")]
+    assert [turn.text for turn in talk.turns] == [
+        "first", "first", "lost #fault=unavailable", "", "third", "third",
+    ]  # fmt: skip
+
+
+def test_a_broken_answer_with_words_stays_in_the_history(fake: FakeServer, talk: Talk) -> None:
+    """What was said before a break was said."""
+    talk.say("one two #fault=cut")
+    talk.say("next")
+
+    assert sent(fake)[1] == ("model", "one")
+
+
+def test_a_second_prompt_stops_the_answer_being_written(fake: FakeServer, talk: Talk) -> None:
+    """One answer at a time: the earlier one keeps its words, stopped, and the provider hears it."""
+    talk.say("#tokens=300 #pace=0.05", wait=False)
+    assert wait_until(lambda: fake.calls and fake.calls[-1].finished is None)
+    time.sleep(0.3)
+    first = fake.calls[-1]
+    talk.say("enough")
+
+    assert [turn.role for turn in talk.turns] == ["user", "assistant", "user", "assistant"]
+    assert talk.turns[1].facts["finish"] == "stopped"
+    assert talk.turns[1].text.startswith("w1 w2")
+    assert talk.answer.text == "enough"
+    assert wait_until(lambda: first.hung_up)
+    assert sent(fake)[1][1].startswith("w1 w2")
+
+
+def test_prompts_of_two_pages_at_once_do_not_overwrite_each_other(
+    app: App, chats: Chats, talk: Talk
+) -> None:
+    """Two windows on one conversation: every prompt is stored, each followed by its answer."""
+    talk.say("start")
+    choice, ready = app.models.find(GEMINI), threading.Barrier(6)
+
+    def page(number: int) -> None:
+        ready.wait(5)
+        chats.say(talk.id, choice, f"prompt {number}")
+
+    threads = [threading.Thread(target=page, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    said = [turn.text for turn in talk.turns if turn.role == "user"]
+    assert sorted(said) == sorted(["start", *(f"prompt {number}" for number in range(6))])
+    assert [turn.role for turn in talk.turns] == ["user", "assistant"] * 7
+
+
+def test_answers_of_two_conversations_run_side_by_side(app: App, chats: Chats) -> None:
+    """A prompt stops only the answer of its own conversation."""
+    one, two = Talk(app, chats), Talk(app, chats)
+    one.say("#tokens=8 #pace=0.05", wait=False)
+    two.say("hello")
+    assert wait_until(lambda: chats.live(one.id or "") is None)
+
+    assert one.answer.text.endswith("w8")
+    assert two.answer.text == "hello"
+
+
+def test_pictures_are_sent_again_with_the_history(fake: FakeServer, talk: Talk) -> None:
+    """A model that sees gets an earlier picture too."""
+    talk.say("what is this", PICTURE)
+    talk.say("and its colour")
+
+    assert sent(fake)[0] == ("user", "<media>what is this")
+
+
+def test_a_picture_stays_behind_when_the_model_cannot_see(fake: FakeServer, talk: Talk) -> None:
+    """Changing to a text model goes on with the words alone; changing back, the picture is back."""
+    talk.say("what is this", PICTURE)
+    talk.say("and now", model=TEXT_ONLY)
+    blind = fake.calls[-1].body["messages"]
+    talk.say("and again", model=OLLAMA)
+
+    assert [message["content"] for message in blind] == ["what is this", "what is this", "and now"]
+    assert not any(message.get("images") for message in blind)
+    assert fake.calls[-1].body["messages"][0]["images"]
+    assert talk.answer.facts["model"] == OLLAMA
+
+
+def test_a_bare_picture_is_no_empty_message_to_a_blind_model(fake: FakeServer, talk: Talk) -> None:
+    """A prompt that was nothing but a picture is left out where the picture is: empty ones fail."""
+    talk.say("", PICTURE)
+    talk.say("and now", model=TEXT_ONLY)
+
+    assert sent(fake) == [("user", "and now")]
+
+
+def test_closing_stores_the_words_so_far(app: App) -> None:
+    """The server's end stops an answer, and what was said of it is kept."""
+    chats = Chats(app)
+    talk = Talk(app, chats)
+    talk.say("#tokens=300 #pace=0.05", wait=False)
+    live = chats.live(talk.id or "")
+    assert live is not None
+    live.wait(3, timeout_s=5)
+    started = time.monotonic()
+    chats.close()
+
+    assert time.monotonic() - started < 2
+    assert talk.answer.text.startswith("w1 w2 w3")
+    assert talk.answer.facts["finish"] == "stopped"
+    assert chats.live(talk.id or "") is None
