@@ -11,10 +11,12 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
-from lib.core.chat import Event, Modality, ModelInfo, Request
+from lib.core.chat import Done, Event, Modality, ModelInfo, Request
 from lib.core.errors import ModelMissing, NotConfigured, Unreachable
 from lib.providers.line import current
 from lib.providers.openai_wire import OpenAIWire
@@ -41,7 +43,12 @@ class Embedded:
     def stream(self, request: Request) -> Generator[Event, None, None]:
         if request.model != self._label:
             raise ModelMissing(f"{WHO} is {self._label}, not {request.model}.")
-        yield from self._loaded().stream(request)
+        started, cold = time.monotonic(), self._wire is None
+        wire = self._loaded()
+        load_ms = (time.monotonic() - started) * 1000 if cold else None
+        with contextlib.closing(wire.stream(request)) as events:
+            for event in events:
+                yield replace(event, load_ms=load_ms) if isinstance(event, Done) else event
 
     def models(self) -> list[ModelInfo]:
         reads: tuple[Modality, ...] = ("text", "image") if self._mmproj else ("text",)

@@ -7,36 +7,21 @@ stream hides the status of an error and ends a cut stream without a word.
 import contextlib
 import json
 import threading
-import warnings
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from typing import Any
 
 import grpc
 
-from lib.core.chat import Done, Event, Finish, Message, ModelInfo, Request, Text, Usage
-from lib.core.errors import AppError, BadReply, NotConfigured, TimedOut, Unreachable, Unsupported
+from lib.core.chat import Done, Event, Finish, ModelInfo, Request, Text, Usage
+from lib.core.errors import AppError, BadReply, TimedOut, Unreachable, Unsupported
 from lib.providers import gemini_wire
+from lib.providers.gemini_protos import as_protos, sdk
 from lib.providers.grpc_line import channel, next_chunk
 from lib.providers.line import Line, current
 from lib.providers.wire import our_errors
 
 GOOGLE = "generativelanguage.googleapis.com:443"
-_IMPORT_LOCK = threading.Lock()
-
-
-def sdk() -> Any:
-    """The package, without the farewell it prints at import; takes about a second at first."""
-    with _IMPORT_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        try:
-            import google.generativeai as package
-        except ImportError as error:
-            raise NotConfigured(
-                "The package google-generativeai is not installed.",
-                hint="pip install google-generativeai, or set GEMINI_SDK=google-genai.",
-            ) from error
-    return package
 
 
 class GeminiBulk:
@@ -56,6 +41,8 @@ class GeminiBulk:
         self._rest_root = base_url if base_url and not grpc_target else None
         self._target = grpc_target or GOOGLE
         self._lock = threading.Lock()
+        # Its import takes half a second, which is not the model's first token.
+        threading.Thread(target=sdk, daemon=True).start()
 
     @cached_property
     def _rest(self) -> Any:
@@ -77,7 +64,7 @@ class GeminiBulk:
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
         _refuse_what_it_lacks(request)
-        message = _message(request)
+        message = as_protos(request)
         with our_errors(gemini_wire.WHO, request.model, _translate):
             if self._rest_root:
                 chunks = self._by_rest(message)
@@ -139,48 +126,6 @@ def _refuse_what_it_lacks(request: Request) -> None:
             f"{missing[0]}: the retired SDK google-generativeai has no such option.",
             hint="Set GEMINI_SDK=google-genai, or leave the option out.",
         )
-
-
-def _message(request: Request) -> Any:
-    protos = sdk().protos
-    config: dict[str, Any] = {
-        "max_output_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "stop_sequences": list(request.stop) or None,
-    }
-    if request.json_schema:
-        config["response_mime_type"] = "application/json"
-        config["response_schema"] = _schema(request.json_schema)
-    system = {"parts": [{"text": request.system}]} if request.system else None
-    return protos.GenerateContentRequest(
-        model=f"models/{request.model}",
-        contents=[_content(message) for message in request.messages],
-        generation_config={name: value for name, value in config.items() if value is not None},
-        system_instruction=system,
-    )
-
-
-def _content(message: Message) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = [
-        {"inline_data": {"mime_type": media.mime, "data": media.data}} for media in message.media
-    ]
-    if message.text or not parts:
-        parts.append({"text": message.text})
-    return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
-
-
-def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """JSON Schema in the OpenAPI subset the old protocol knows."""
-    ours: dict[str, Any] = {"type_": str(schema.get("type", "object")).upper()}
-    for name in ("enum", "required", "description"):
-        if name in schema:
-            ours[name] = schema[name]
-    if "properties" in schema:
-        ours["properties"] = {name: _schema(part) for name, part in schema["properties"].items()}
-    if "items" in schema:
-        ours["items"] = _schema(schema["items"])
-    return ours
 
 
 def _events(chunks: Iterator[Any]) -> Iterator[Event]:

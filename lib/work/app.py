@@ -2,7 +2,9 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
+from threading import Thread
 
 from lib.core.chat import NO_MODEL, ModelInfo, Provider
 from lib.core.prices import PriceList
@@ -41,6 +43,9 @@ def build(settings: Settings) -> App:
         settings.database_url or f"sqlite:///{settings.data_path / 'playground.db'}"
     )
     providers = _providers(settings)
+    if "gemini" in providers:  # the price tables load beside the start, not before the first answer
+        model, today = catalogue.gemini_models()[0].name, datetime.now(UTC).date()
+        Thread(target=catalogue.prices().price, args=(model, today), daemon=True).start()
     return App(
         settings=settings,
         database=database,

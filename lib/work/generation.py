@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Generator
 
 from lib.core.chat import Text, Thought
@@ -12,6 +13,15 @@ from lib.work.ask import Receipt
 log = logging.getLogger(__name__)
 
 Pieces = Generator[Text | Thought | Receipt, None, None]
+
+
+_writing: "weakref.WeakSet[Generation]" = weakref.WeakSet()
+
+
+def stop_all() -> None:
+    """Stop every answer of this process: the server is about to end."""
+    for generation in list(_writing):
+        generation.stop()
 
 
 class Generation:
@@ -29,6 +39,7 @@ class Generation:
         self._line = Line(wait_s)
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], object]] = []
+        _writing.add(self)
         self._thread = threading.Thread(target=self._run, args=(ask,), daemon=True)
         self._thread.start()
 

@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.browser.conftest import PASSWORD, Site, Start, start_site, until_healthy
+from tests.fakes import FakeServer
 
 
 def engines_of(server: int) -> list[int]:
@@ -88,18 +89,23 @@ def test_a_forged_forwarding_header_does_not_dodge_the_throttle(start: Start) ->
     assert httpx2.get(f"{site.url}/api/models", headers=right).status_code == 429
 
 
-def test_stop_ends_everything_in_time(start: Start, tmp_path: Path) -> None:
-    """SIGTERM in mid-answer ends server and embedded model within ten seconds, and keeps text."""
-    site = start(APP_PASSWORD=PASSWORD)
+def test_stop_ends_everything_in_time(start: Start, fake: FakeServer) -> None:
+    """SIGTERM in mid-answer ends answers, server and embedded model within ten seconds."""
+    site = start(APP_PASSWORD=PASSWORD, OLLAMA_HOST=fake.url)
     token = {"Authorization": f"Bearer {PASSWORD}"}
-    body = {"message": "Write a very long story.", "stream": True, "model": "smollm2-135m"}
-    with httpx2.stream("POST", f"{site.url}/api/chat", json=body, headers=token) as answer:
-        next(answer.iter_lines())
+    ask = {"model": "smollm2-135m", "message": "hi", "max_tokens": 2}
+    httpx2.post(f"{site.url}/api/chat", json=ask, headers=token, timeout=30).raise_for_status()
+    ask = {"model": "ollama/gemma3:4b", "message": "#tokens=900 #pace=0.1", "stream": True}
+    with httpx2.stream("POST", f"{site.url}/api/chat", json=ask, headers=token) as answer:
+        lines = answer.iter_lines()
+        next(lines)
         engines = engines_of(site.process.pid)
         took = site.stop()
+        *_, last = (line for line in lines if line)
 
     assert len(engines) == 1
     assert took < 10
+    assert '"finish": "stopped"' in last
     assert site.process.returncode in (0, -signal.SIGTERM)  # uvicorn ends by the signal it got
     assert not is_running(engines[0])
 

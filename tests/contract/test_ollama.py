@@ -140,6 +140,11 @@ def test_a_prompt_that_fits_is_never_called_cut(ollama: Ollama, words: int) -> N
     assert not ask(ollama, "word " * words + "#tokens=1").prompt_cut
 
 
+def test_a_short_prompt_is_never_called_cut(ollama: Ollama) -> None:
+    """Few tokens for many characters prove nothing while the prompt is short."""
+    assert not ask(ollama, "a" * 3000 + " #tokens=1").prompt_cut
+
+
 def test_an_uncounted_prompt_is_not_called_cut(ollama: Ollama) -> None:
     """A server that does not count gives no reason to suspect a cut."""
     assert not ask(ollama, "word " * 3000 + "#fault=no_usage").prompt_cut

@@ -192,6 +192,18 @@ def test_a_silent_model_times_out(fake: FakeServer, tmp_path: Path) -> None:
     assert time.monotonic() - started < 3
 
 
+@EVERYONE
+def test_a_long_answer_may_outlast_the_timeout(
+    fake: FakeServer, tmp_path: Path, model: str
+) -> None:
+    """The timeout is for the first token: an answer that keeps coming is not cut."""
+    with running(fake, tmp_path, model_timeout_s=0.6) as app:
+        _, receipt = answer(app, model, "#tokens=12 #pace=0.1")
+
+    assert receipt.finish is Finish.STOP
+    assert receipt.total_ms > 1000
+
+
 def test_an_unforeseen_failure_is_an_error_row(app: App) -> None:
     """Whatever breaks in an adapter, the row says error, never stopped, and keeps it for none."""
 

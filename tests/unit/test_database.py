@@ -91,9 +91,14 @@ def test_an_old_database_gets_what_is_new(database_url: str):
 
 def test_a_write_that_fails_leaves_nothing(database: Database):
     """A transaction is all or nothing, whoever raises."""
-    with pytest.raises(RuntimeError, match="half way"), database.write() as connection:
-        connection.execute(MONTH, {"month": "2026-11"})
-        raise RuntimeError("half way")
+
+    def half_way() -> None:
+        with database.write() as connection:
+            connection.execute(MONTH, {"month": "2026-11"})
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        half_way()
 
     assert months(database) == set()
 

@@ -122,7 +122,8 @@ def test_long_odd_texts_take_no_time():
 PIECES = [
     "Some words.", "A line\nand more", "- a\n- b", "- a\n\n- b", "1. a\n\n2. b", "10. a\n\n11. b",
     "1) a\n\n   more", "* a\n\n  * b", "| a | b |\n|---|---|\n| 1 | 2 |", "> quoted\n>\n> more",
-    "```\ncode\n\nmore\n```", "```py\nx\n\n```", "~~~\n```\n\ncode\n~~~", "````\n```\n\nb\n```\n````",
+    "```\ncode\n\nmore\n```", "```py\nx\n\n```", "~~~\n```\n\ncode\n~~~",
+    "````\n```\n\nb\n```\n````",
     "```\na\n\n~~~\n\nb\n```", "``` `a` b", "$$\na\n\nb\n$$", "- a\n  ```\n  x\n\n  y\n  ```",
     "# Title", "---", "42", "3 apples", "```\nnever closed\n\nx", "<b>bold</b>", "`span`",
 ]  # fmt: skip
