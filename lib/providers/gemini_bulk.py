@@ -113,6 +113,8 @@ class GeminiBulk:
     def close(self) -> None:
         if transport := self.__dict__.get("_grpc"):
             transport.close()
+        if client := self.__dict__.get("_rest"):
+            client.transport.close()
 
 
 def _refuse_what_it_lacks(request: Request) -> None:

@@ -192,8 +192,8 @@ class Gate:
 def client_address(scope: Scope) -> str:
     """The peer as the throttle counts it: an IPv4 address, or the /64 network of an IPv6 one.
 
-    Anyone can write an X-Forwarded-For, and uvicorn believes it of loopback peers, before Streamlit
-    lets us say otherwise: a client that stands in that header is loopback.
+    uvicorn believes a loopback peer's X-Forwarded-For, and Streamlit lets nobody say otherwise: a
+    client that stands in that header is loopback.
     """
     client = scope.get("client")
     if not client:
@@ -245,7 +245,6 @@ def _is_foreign(scope: Scope, headers: Headers) -> bool:
 
 def _same_host(origin: str, host: str) -> bool:
     scheme, _, netloc = origin.lower().partition("://")
-    port = _DEFAULT_PORT.get(scheme)
-    if port is None or not netloc:
+    if not (port := _DEFAULT_PORT.get(scheme)) or not netloc:
         return False
     return netloc.removesuffix(port) == host.lower().removesuffix(port)

@@ -527,7 +527,14 @@ def test_tries_in_parallel_do_not_slip_through() -> None:
 )  # fmt: skip
 def test_addresses_are_counted_by_what_their_owner_holds(client: Any, counted: str) -> None:
     """IPv4 counts alone, also inside IPv6; an IPv6 network of one customer counts as one."""
-    assert client_address({"client": client}) == counted
+    assert client_address({"client": client, "headers": []}) == counted
+
+
+def test_a_client_named_by_the_header_is_loopback() -> None:
+    """What uvicorn took from a local caller's X-Forwarded-For counts as that caller."""
+    scope = {"client": ("198.51.100.1", 0), "headers": [(b"x-forwarded-for", b"198.51.100.1")]}
+
+    assert client_address(scope) == "127.0.0.1"
 
 
 def test_a_written_address_does_not_help() -> None:

@@ -18,9 +18,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     server: str = request.getfixturevalue("postgres_url")
     name = f"test_{secrets.token_hex(6)}"
+    # A schema of its own is as empty as a database of its own, and made a hundred times faster.
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server.rpartition('/')[0]}/{name}"
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{server}?options=-csearch_path%3D{name}"
 
 
 @pytest.fixture
