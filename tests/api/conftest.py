@@ -1,6 +1,7 @@
 """The JSON API behind its gate, served by a real server on loopback, in front of the fakes."""
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -70,6 +71,16 @@ def settings_for(fake: FakeServer, tmp: Any, **more: Any) -> Settings:
         "model_timeout_s": 5,
     }
     return read(**{**values, **more})
+
+
+def events_of(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a streamed answer."""
+    with api.stream("POST", "/chat", json={**body, "stream": True}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line[6:])
 
 
 @pytest.fixture(scope="module")

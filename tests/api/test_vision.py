@@ -9,8 +9,9 @@ from PIL import Image
 from tests.api.conftest import Api
 from tests.api.pictures import picture
 from tests.fakes import FakeServer
+from tests.unit.builders import EVERYONE, OLLAMA
 
-SEES = "ollama/gemma3:4b"
+SEES = OLLAMA
 
 
 def ask(api: Api, data: bytes, model: str = SEES, **fields: str):
@@ -23,9 +24,7 @@ def sent_picture(fake: FakeServer) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-@pytest.mark.parametrize(
-    "model", ["gemini/gemini-3.1-flash-lite", SEES, "vllm/Qwen/Qwen2.5-VL-3B-Instruct"]
-)
+@EVERYONE
 def test_a_file_and_a_prompt_give_an_answer(api: Api, model: str) -> None:
     """Every provider that sees answers about an uploaded picture."""
     answer = ask(api, picture(), model)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from lib.core.chat import Media, Message, Provider, Request
+from lib.core.chat import Done, Event, Media, Message, Provider, Request, Text, Usage
 from lib.providers.gemini import Gemini
 from lib.providers.gemini_bulk import GeminiBulk
 from lib.providers.ollama import Ollama
@@ -91,3 +92,34 @@ def only(holds: Callable[[Adapter], bool]) -> pytest.MarkDecorator:
     """Run a promise over the adapters that can make it."""
     wanted = [adapter for adapter in ADAPTERS if holds(adapter)]
     return pytest.mark.parametrize("adapter", wanted, ids=lambda adapter: adapter.id)
+
+
+EITHER_WAY = pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+def last_usage(events: list[Event]) -> Usage | None:
+    return next((event for event in reversed(events) if isinstance(event, Usage)), None)
+
+
+GEMMA = "gemma3:4b"
+SMALL_OLLAMA = {
+    "/api/tags": {"models": [{"model": "small"}]},
+    "/api/show": {"model_info": {"small.context_length": 2048}, "capabilities": ["completion"]},
+    "/api/chat": [{"message": {"role": "assistant", "content": "ok"}, "done": True}],
+}
+
+
+def done_of(provider: Provider, text: str, model: str = GEMMA, **options: Any) -> Done:
+    """How an answer ended."""
+    *_, done = provider.stream(Request(model, (Message("user", text),), **options))
+    assert isinstance(done, Done)
+    return done
+
+
+def chats(fake: FakeServer) -> list[Any]:
+    """The calls for an answer, in Ollama's dialect."""
+    return [call for call in fake.calls if call.path == "/api/chat"]

@@ -1,17 +1,26 @@
-"""What several suites build: an app on its own SQLite in front of fakes, small servers, waiting."""
+"""What several suites build: an app in front of fakes, clocks, certificates, small servers."""
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from lib.core.chat import Media, Message, Request, Text, Thought
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from lib.core.chat import Finish, Media, Message, Request, Text, Thought
+from lib.store.ledger import Outcome
 from lib.store.settings import Settings
 from lib.work.app import App, build
 from lib.work.ask import Receipt, ask
@@ -23,6 +32,31 @@ TEXT_ONLY = "ollama/llama3.2:3b"
 VLLM = "vllm/Qwen/Qwen2.5-VL-3B-Instruct"
 PICTURE = Media("image/png", b"\x89PNG\r\n\x1a\n the fake does not look inside")
 KEY = "key-that-must-stay-secret"
+EVERYONE = pytest.mark.parametrize("model", [GEMINI, OLLAMA, VLLM])
+# Gemini 3.1 Flash-Lite, standard tier, USD per token: input 0.25, cached 0.025, output 1.50 per
+# million. Source: https://ai.google.dev/gemini-api/docs/pricing, 2026-11-22.
+INPUT, CACHED, OUTPUT = Decimal("25e-8"), Decimal("25e-9"), Decimal("15e-7")
+CENT = Decimal("0.01")
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def at(text: str) -> Callable[[], datetime]:
+    """A clock that stands at a time of day in UTC."""
+    return lambda: datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def paid(cost: Decimal | None, **facts: Any) -> Outcome:
+    """How a call that ended well, at this cost in USD, is closed."""
+    return Outcome(Finish.STOP, cost_usd=cost, total_ms=12.0, **facts)
 
 
 def make_app(fake: FakeServer, folder: Path, **settings: Any) -> App:
@@ -61,6 +95,11 @@ def answer(app: App, model: str, text: str, *media: Media, **options: Any) -> tu
     """The whole text and the receipt."""
     *pieces, receipt = start(app, model, text, *media, **options)
     return "".join(piece.text for piece in pieces if isinstance(piece, Text)), receipt
+
+
+def only_row(app: App) -> dict[str, Any]:
+    (row,) = app.ledger.rows()
+    return row
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> bool:
@@ -144,3 +183,30 @@ def deaf_server() -> Iterator[str]:
             waiting.connect_ex(address)
         time.sleep(0.05)
         yield f"127.0.0.1:{address[1]}"
+
+
+def certificate(name: str, folder: Path) -> Path:
+    """A file with a key and a certificate that vouches for itself, for `name` alone."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    today = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    path = folder / "certificate.pem"
+    path.write_bytes(secret + signed.public_bytes(encoding))
+    return path
+
+
+def tls_contexts(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a client and of the one server, called `name`, that it trusts."""
+    pem = certificate(name, folder)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(pem)
+    return ssl.create_default_context(cafile=pem), server

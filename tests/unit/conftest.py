@@ -1,13 +1,22 @@
-"""An empty database for the tests of the store: each runs on SQLite and on a real Postgres."""
+"""Databases, each on SQLite and on a real Postgres; an app in front of fakes, its chats; a site."""
 
 import secrets
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lib.core.chat import Media, Request
+from lib.store.conversations import Turn
 from lib.store.database import Database
+from lib.work.app import App
+from lib.work.chats import Chats
+from tests.fakes import FakeServer
 from tests.postgres import postgres_url  # noqa: F401  (a fixture)
+from tests.unit.builders import GEMINI, running
+from tests.unit.picture_site import Site, serving
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -29,3 +38,51 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def app(fake: FakeServer, tmp_path: Path) -> Iterator[App]:
+    with running(fake, tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def chats(app: App) -> Iterator[Chats]:
+    with closing(Chats(app)) as chats:
+        yield chats
+
+
+class Talk:
+    """A conversation; `say` waits for its answer unless told otherwise."""
+
+    def __init__(self, app: App, chats: Chats) -> None:
+        self._app, self._chats = app, chats
+        self.id: str | None = None
+
+    def say(
+        self, text: str, *media: Media, model: str = GEMINI, wait: bool = True, **options: Any
+    ) -> None:
+        choice = self._app.models.find(model)
+        request = Request("", (), **options) if options else None
+        self.id = self._chats.say(self.id, choice, text, media, request)
+        if wait and (live := self._chats.live(self.id)):
+            live.join(timeout_s=10)
+
+    @property
+    def turns(self) -> list[Turn]:
+        return self._app.conversations.turns(self.id or "")
+
+    @property
+    def answer(self) -> Turn:
+        return self.turns[-1]
+
+
+@pytest.fixture
+def talk(app: App, chats: Chats) -> Talk:
+    return Talk(app, chats)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as server:
+        yield server

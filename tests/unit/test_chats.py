@@ -3,74 +3,16 @@
 import gc
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lib.core.chat import Media, Request
 from lib.core.errors import Unsupported
-from lib.store.conversations import Turn
 from lib.store.database import Database
 from lib.work.app import App
 from lib.work.chats import SAVE_EVERY_S, Chats
-from tests.fakes import FakeServer
-from tests.unit.builders import GEMINI, OLLAMA, PICTURE, TEXT_ONLY, running, wait_until
-
-
-@pytest.fixture
-def app(fake: FakeServer, tmp_path: Path) -> Iterator[App]:
-    with running(fake, tmp_path) as app:
-        yield app
-
-
-@pytest.fixture
-def chats(app: App) -> Iterator[Chats]:
-    with closing(Chats(app)) as chats:
-        yield chats
-
-
-class Talk:
-    """A conversation; `say` waits for its answer unless told otherwise."""
-
-    def __init__(self, app: App, chats: Chats) -> None:
-        self._app, self._chats = app, chats
-        self.id: str | None = None
-
-    def say(
-        self, text: str, *media: Media, model: str = GEMINI, wait: bool = True, **options: Any
-    ) -> None:
-        choice = self._app.models.find(model)
-        request = Request("", (), **options) if options else None
-        self.id = self._chats.say(self.id, choice, text, media, request)
-        if wait and (live := self._chats.live(self.id)):
-            live.join(timeout_s=10)
-
-    @property
-    def turns(self) -> list[Turn]:
-        return self._app.conversations.turns(self.id or "")
-
-    @property
-    def answer(self) -> Turn:
-        return self.turns[-1]
-
-
-@pytest.fixture
-def talk(app: App, chats: Chats) -> Talk:
-    return Talk(app, chats)
-
-
-def sent(fake: FakeServer) -> list[tuple[str, str]]:
-    """Role and text of all messages of the newest call, in Gemini's or Ollama's dialect."""
-    body = fake.calls[-1].body
-    if "messages" in body:
-        return [(m["role"], m.get("content", "")) for m in body["messages"]]
-    return [
-        (content["role"], "".join(part.get("text", "<media>") for part in content["parts"]))
-        for content in body["contents"]
-    ]
+from tests.unit.builders import GEMINI, PICTURE, TEXT_ONLY, wait_until
+from tests.unit.conftest import Talk
 
 
 def test_a_prompt_is_stored_before_its_answer(talk: Talk) -> None:
@@ -165,57 +107,6 @@ def test_what_the_model_cannot_read_is_refused_unstored(app: App, talk: Talk) ->
     assert app.conversations.recent() == []
 
 
-def test_the_history_goes_along(fake: FakeServer, talk: Talk) -> None:
-    """A model is told what was said before, in order and with its roles, and the options."""
-    talk.say("first")
-    talk.say("second")
-    talk.say("third", system="be brief", max_tokens=77)
-
-    assert sent(fake) == [
-        ("user", "first"), ("model", "first"),
-        ("user", "second"), ("model", "second"),
-        ("user", "third"),
-    ]  # fmt: skip
-    assert "be brief" in str(fake.calls[-1].body)
-    assert "77" in str(fake.calls[-1].body)
-
-
-def test_a_prompt_without_an_answer_is_left_out(fake: FakeServer, talk: Talk) -> None:
-    """Roles alternate: a question that failed is stored, but not sent again."""
-    talk.say("first")
-    talk.say("lost #fault=unavailable")
-    talk.say("third")
-
-    assert sent(fake) == [("user", "first"), ("model", "first"), ("user", "third")]
-    assert [turn.text for turn in talk.turns] == [
-        "first", "first", "lost #fault=unavailable", "", "third", "third",
-    ]  # fmt: skip
-
-
-def test_a_broken_answer_with_words_stays_in_the_history(fake: FakeServer, talk: Talk) -> None:
-    """What was said before a break was said."""
-    talk.say("one two #fault=cut")
-    talk.say("next")
-
-    assert sent(fake)[1] == ("model", "one")
-
-
-def test_a_second_prompt_stops_the_answer_being_written(fake: FakeServer, talk: Talk) -> None:
-    """One answer at a time: the earlier one keeps its words, stopped, and the provider hears it."""
-    talk.say("#tokens=300 #pace=0.05", wait=False)
-    assert wait_until(lambda: fake.calls and fake.calls[-1].finished is None)
-    time.sleep(0.3)
-    first = fake.calls[-1]
-    talk.say("enough")
-
-    assert [turn.role for turn in talk.turns] == ["user", "assistant", "user", "assistant"]
-    assert talk.turns[1].facts["finish"] == "stopped"
-    assert talk.turns[1].text.startswith("w1 w2")
-    assert talk.answer.text == "enough"
-    assert wait_until(lambda: first.hung_up)
-    assert sent(fake)[1][1].startswith("w1 w2")
-
-
 def test_prompts_of_two_pages_at_once_do_not_overwrite_each_other(
     app: App, chats: Chats, talk: Talk
 ) -> None:
@@ -247,35 +138,6 @@ def test_answers_of_two_conversations_run_side_by_side(app: App, chats: Chats) -
 
     assert one.answer.text.endswith("w8")
     assert two.answer.text == "hello"
-
-
-def test_pictures_are_sent_again_with_the_history(fake: FakeServer, talk: Talk) -> None:
-    """A model that sees gets an earlier picture too."""
-    talk.say("what is this", PICTURE)
-    talk.say("and its colour")
-
-    assert sent(fake)[0] == ("user", "<media>what is this")
-
-
-def test_a_picture_stays_behind_when_the_model_cannot_see(fake: FakeServer, talk: Talk) -> None:
-    """Changing to a text model goes on with the words alone; changing back, the picture is back."""
-    talk.say("what is this", PICTURE)
-    talk.say("and now", model=TEXT_ONLY)
-    blind = fake.calls[-1].body["messages"]
-    talk.say("and again", model=OLLAMA)
-
-    assert [message["content"] for message in blind] == ["what is this", "what is this", "and now"]
-    assert not any(message.get("images") for message in blind)
-    assert fake.calls[-1].body["messages"][0]["images"]
-    assert talk.answer.facts["model"] == OLLAMA
-
-
-def test_a_bare_picture_is_no_empty_message_to_a_blind_model(fake: FakeServer, talk: Talk) -> None:
-    """A prompt that was nothing but a picture is left out where the picture is: empty ones fail."""
-    talk.say("", PICTURE)
-    talk.say("and now", model=TEXT_ONLY)
-
-    assert sent(fake) == [("user", "and now")]
 
 
 def test_closing_stores_the_words_so_far(app: App) -> None:

@@ -3,8 +3,6 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +13,7 @@ from lib.work.app import App
 from lib.work.ask import ask
 from lib.work.generation import Generation, Pieces
 from tests.fakes import FakeServer
-from tests.unit.builders import GEMINI, OLLAMA, prompt, running
-
-
-@pytest.fixture
-def app(fake: FakeServer, tmp_path: Path) -> Iterator[App]:
-    with running(fake, tmp_path) as app:
-        yield app
+from tests.unit.builders import GEMINI, OLLAMA, prompt
 
 
 def generate(app: App, text: str, model: str = GEMINI) -> Generation:

@@ -8,14 +8,7 @@ import pytest
 from lib.core.chat import ModelInfo
 from lib.core.errors import AppError, BadReply, NoConnection, Unreachable
 from lib.providers.hosts import REST_S, Hosts
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
+from tests.unit.builders import Clock
 
 
 def hosts(names: str = "abc", clock: Clock | None = None) -> Hosts[str]:

@@ -6,20 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from lib.providers.line import HungUp, Line, current, cuttable
 from lib.providers.wire import client2, client_options
-from tests.unit.builders import deaf_server, silent_server
+from tests.unit.builders import Clock, deaf_server, silent_server, tls_contexts
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
 CLIENTS: dict[str, Callable[[float], Any]] = {
@@ -27,14 +22,6 @@ CLIENTS: dict[str, Callable[[float], Any]] = {
     "httpx2": client2,
 }
 BOTH = pytest.mark.parametrize("client", CLIENTS)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 def hang_up_while(line: Line, read: Callable[[], object]) -> float:
@@ -236,29 +223,4 @@ def tls_server(context: ssl.SSLContext) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Contexts of a client and of the one server, «localhost», it trusts."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    file.write_bytes(pem + private)
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(file)
-    ours = ssl.create_default_context(cadata=pem.decode())
-    return ours, theirs
+    return tls_contexts("localhost", tmp_path_factory.mktemp("tls"))

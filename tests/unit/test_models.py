@@ -1,7 +1,6 @@
 """Which model is meant, who carries it, and how long finding out may take."""
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,10 @@ from lib.providers.vllm import VLLM
 from lib.work.app import App
 from lib.work.models import Models
 from tests.fakes import FakeServer
-from tests.unit.builders import GEMINI, deaf_server, running, silent_server, site
+from tests.unit.builders import GEMINI, Clock, deaf_server, running, silent_server, site
 
 NO_KEY = "Set GOOGLE_API_KEY."
 OFF = {"gemini": [ModelInfo("gemini", "flash", False, NO_KEY)]}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.fixture
-def app(fake: FakeServer, tmp_path: Path) -> Iterator[App]:
-    with running(fake, tmp_path) as app:
-        yield app
 
 
 def tags(*names: str) -> dict[str, Any]:
