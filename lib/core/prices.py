@@ -6,7 +6,7 @@ silently as standard (Google's flex and priority tiers) comes from our own rows.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal
@@ -14,7 +14,11 @@ from typing import Literal
 from lib.core.chat import Media, Request, Usage
 
 MTOK = Decimal(1_000_000)
-STANDARD = "standard"
+STANDARD, BATCH = "standard", "batch"
+
+# genai-prices knows Google's batch prices from this day on, and they were compared on it; before
+# it, it silently answers with the standard ones.
+BATCH_SINCE = date(2026, 10, 14)
 
 # Upper bounds for a reservation, in tokens. A token of text is at least one UTF-8 byte. An image is
 # 1,120 tokens on Gemini 3 (media-resolution page, 2026-11-22). Sound and film are bounded through
@@ -53,6 +57,19 @@ class Price:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the parts of a call cost in USD per million tokens, for prompts below any surcharge.
+
+    `cached_usd_per_mtok` None: nobody knows it.
+    """
+
+    input_usd_per_mtok: Decimal
+    cached_usd_per_mtok: Decimal | None
+    output_usd_per_mtok: Decimal
+    source: Source
+
+
 class PriceList:
     """`checked` says for which models somebody compared the price with its source, and when."""
 
@@ -87,6 +104,28 @@ class PriceList:
             return None
         return Price(rates[0] * 1000, rates[1] * 1000, source)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models somebody compared the price of."""
+        return tuple(self._checked)
+
+    def rates(self, model: str, on: date, tier: str = STANDARD) -> Rates | None:
+        """Rates of a listed model in a tier or in `batch`, None when nobody knows them."""
+        if model not in self._checked:
+            return None
+        if tier not in (STANDARD, BATCH):
+            return self._tier_rates(model, on, tier)
+        if tier == BATCH and on < BATCH_SINCE:
+            return None
+        noon = datetime.combine(on, time(12), UTC)
+        parts = (Usage(1000, 0, 0, 0), Usage(1000, 0, 0, 1000), Usage(0, 1000, 0, 0))
+        found = [_standard_cost(usage, model, noon, tier == BATCH) for usage in parts]
+        if found[0] is None or found[1] is None or found[2] is None:
+            return None
+        checked = self._checked[model]
+        source = replace(checked, checked=BATCH_SINCE) if tier == BATCH else checked
+        return Rates(found[0] * 1000, found[1] * 1000, found[2] * 1000, source)
+
     def worst_case(self, request: Request, context_tokens: int | None, on: datetime) -> Decimal:
         """The most a Gemini request could cost in USD; infinite when its price is unknown."""
         tokens = worst_input_tokens(request, context_tokens)
@@ -109,6 +148,14 @@ class PriceList:
             (count * rates[item] / MTOK for item, count in counts.items() if count), Decimal(0)
         )
 
+    def _tier_rates(self, model: str, on: date, tier: str) -> Rates | None:
+        rates = self._rates(model, on, tier)
+        sources = [row.source for row in self._overrides if (row.model, row.tier) == (model, tier)]
+        if "input" not in rates or "output" not in rates:
+            return None
+        oldest = min(sources, key=lambda source: source.checked)
+        return Rates(rates["input"], rates.get("cached"), rates["output"], oldest)
+
     def _rates(self, model: str, on: date, tier: str) -> dict[str, Decimal]:
         rows = [
             row
@@ -118,7 +165,7 @@ class PriceList:
         return {row.item: row.usd_per_mtok for row in sorted(rows, key=lambda row: row.valid_from)}
 
 
-def _standard_cost(usage: Usage, model: str, on: datetime) -> Decimal | None:
+def _standard_cost(usage: Usage, model: str, on: datetime, batch: bool = False) -> Decimal | None:
     # Imported here: its tables take half a second, and only API models need them.
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
@@ -130,7 +177,13 @@ def _standard_cost(usage: Usage, model: str, on: datetime) -> Decimal | None:
         input_audio_tokens=usage.input_audio_tokens or None,
     )
     try:
-        found = calc_price(counted, model, provider_id="google", genai_request_timestamp=on)
+        found = calc_price(
+            counted,
+            model,
+            provider_id="google",
+            genai_request_timestamp=on,
+            price_context={"processing": "batch"} if batch else None,
+        )
     except LookupError:
         return None
     return found.total_price

@@ -28,15 +28,11 @@ def pick_conversation(conversation: str | None) -> None:
             st.caption(_("What you ask is kept here."))
         for name, title in recent:
             st.button(
-                _literal_label(title), key=f"chat_open_{name}", type="tertiary",
+                kit.literal(title), key=f"chat_open_{name}", type="tertiary",
                 disabled=name == conversation, on_click=_open, args=(name,),
             )  # fmt: skip
     if conversation:
         st.button(_("New chat"), icon=":material/add:", key="chat_new", on_click=_open)
-
-
-def _literal_label(title: str) -> str:
-    return presentable(title).replace("[", r"\[").replace(":", r"\:")
 
 
 def _open(conversation: str | None = None) -> None:
@@ -93,7 +89,7 @@ def _facts(info: ModelInfo) -> str:
         cost = _("{input} in, {output} out per million tokens (checked {day})").format(
             input=usd(price.input_usd_per_mtok),
             output=usd(price.output_usd_per_mtok),
-            day=price.source.checked.isoformat(),
+            day=price.source.checked.isoformat().replace("-", "\N{NON-BREAKING HYPHEN}"),
         )
     elif rent is not None and info.provider != "gemini":
         cost = _("{rent} an hour").format(rent=usd(rent))

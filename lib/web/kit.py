@@ -54,9 +54,9 @@ def show_problem(message: str, hint: str, retry_after_s: float | None = None) ->
     wait = ""
     if retry_after_s is not None:
         wait = " " + _("It asks to wait {seconds} seconds.").format(seconds=number(retry_after_s))
-    st.error(f"**{_literal(message)}** {_literal(hint)}{wait}", icon=":material/error:")
+    st.error(f"**{literal(message)}** {literal(hint)}{wait}", icon=":material/error:")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Text for Markdown that must not be read as Markdown."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]$#<>:~" else sign for sign in text)
