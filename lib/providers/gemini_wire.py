@@ -59,7 +59,8 @@ def error(
     if status == 429 and any("PerDay" in quota for quota in _quotas(details)):
         return QuotaExhausted(f"This key's daily quota for {model} is used up.")
     delays = [_seconds(str(detail["retryDelay"])) for detail in details if "retryDelay" in detail]
-    return from_status(status, WHO, model, next(iter(delays), retry_after_s))
+    down = "Google's service is busy or down; try again in a minute."
+    return from_status(status, WHO, model, next(iter(delays), retry_after_s), down)
 
 
 def _quotas(details: list[Mapping[str, Any]]) -> list[str]:

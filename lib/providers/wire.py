@@ -50,8 +50,13 @@ def client_options(timeout_s: float) -> dict[str, Any]:
     }
 
 
-def from_status(status: int, who: str, model: str, retry_after_s: float | None = None) -> AppError:
-    """An HTTP status as our error; the provider's own text is never passed on."""
+def from_status(
+    status: int, who: str, model: str, retry_after_s: float | None = None, down: str | None = None
+) -> AppError:
+    """An HTTP status as our error; the provider's own text is never passed on.
+
+    `down` is what to do when the server is there but cannot serve.
+    """
     if status in (401, 403):
         return AuthFailed(f"{who} did not accept this server's key.")
     if status == 404:
@@ -61,7 +66,7 @@ def from_status(status: int, who: str, model: str, retry_after_s: float | None =
     if status == 429:
         return RateLimited(f"{who} asks for fewer requests.", retry_after_s=retry_after_s)
     if status in (502, 503, 504):
-        return Unreachable(f"{who} cannot be used right now (status {status}).")
+        return Unreachable(f"{who} cannot be used right now (status {status}).", hint=down)
     if status >= 500:
         return BadReply(f"{who} failed inside (status {status}).")
     return BadInput(

@@ -1,12 +1,7 @@
-"""Settings: environment over `.env` beside app.py over default, read once.
-
-`python -m lib.store.settings` checks them for `make run`; see `main`.
-"""
+"""Settings: environment over `.env` beside app.py over default, read once."""
 
 import importlib.util
-import ipaddress
 import re
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -207,42 +202,3 @@ def _given(name: str) -> str | None:
 
     written = {**dotenv_values(ROOT / ".env"), **os.environ}
     return next((v for k, v in written.items() if k.lower() == name and v is not None), None)
-
-
-def is_loopback(address: str | None) -> bool:
-    """Whether only this machine can reach a server bound there; None binds everywhere."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address or "0.0.0.0").is_loopback
-    except ValueError:
-        return False
-
-
-def check_bind(settings: Settings, address: str | None) -> None:
-    """Refuse to stand open on a public address."""
-    if settings.app_auth == "off" and not is_loopback(address):
-        where = address or "every address"
-        raise WrongSetting(
-            f"APP_AUTH: «off» is not accepted while the server listens on {where}; "
-            "give HOST=127.0.0.1, or APP_AUTH=on."
-        )
-
-
-def main(command: str) -> None:
-    """`flags` prints what Streamlit is started with; `wants-weights` succeeds when some lack."""
-    try:
-        settings = read()
-        check_bind(settings, settings.listen_on)
-    except WrongSetting as error:
-        sys.exit(str(error))
-    if command == "wants-weights":
-        sys.exit(settings.embedded_model is not None or settings.embedded_file is not None)
-    sys.stdout.write(
-        f"--server.address {settings.listen_on} --server.port {settings.port} "
-        f"--server.maxUploadSize {settings.max_upload_mb}\n"
-    )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:] or ["flags"])

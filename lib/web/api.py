@@ -7,10 +7,13 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
 
 from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import AppError, BadInput, NotFound
@@ -43,6 +46,7 @@ def build_api(app: App) -> FastAPI:
     api = FastAPI(
         title="Gemini or your own GPU",
         version=VERSION,
+        docs_url=None,  # ours loads nothing from elsewhere
         redoc_url=None,
         description="Log in with the header Authorization: Bearer <APP_PASSWORD>.",
     )
@@ -73,6 +77,14 @@ def build_api(app: App) -> FastAPI:
         generation = await anyio.to_thread.run_sync(start, limiter=pool)
         return await _answer(generation, http, stream=False)
 
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json", title=api.title, swagger_favicon_url="data:,",
+            swagger_js_url="swagger/swagger-ui-bundle.js", swagger_css_url="swagger/swagger-ui.css",
+        )  # fmt: skip
+
+    api.mount("/swagger", StaticFiles(directory=swagger_ui_path))
     _errors(api)
     return api
 

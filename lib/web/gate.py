@@ -24,6 +24,7 @@ COOKIE_MAX_AGE_S = 14 * 24 * 3600
 WRONG_TRIES = 5
 WINDOW_S = 60.0
 MAX_ADDRESSES = 10_000
+MAX_COOKIE_CHARACTERS = 16_384
 
 _OPEN = {"/healthz": {"GET", "HEAD"}, "/login": {"GET", "HEAD", "POST"}}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -118,6 +119,13 @@ class Keyring:
         except BadSignature:
             return False
 
+    def has_cookie(self, headers: Headers) -> bool:
+        """Whether any cookie of our name is good: one planted by a neighbour must not mask it."""
+        given = ";".join(headers.getlist("cookie"))[:MAX_COOKIE_CHARACTERS]
+        pairs = [part.partition("=") for part in given.split(";")]
+        values = [value.strip() for name, _, value in pairs if name.strip() == self.cookie_name]
+        return any(map(self.cookie_ok, values))
+
     def redeem(self, token: str) -> bool:
         """Use the login token up; true once, whatever number of processes ask at the same time."""
         if self._token_file is None:
@@ -144,7 +152,6 @@ class Gate:
     def __init__(self, app: ASGIApp, keyring: Keyring, throttle: Throttle, enabled: bool) -> None:
         self._app = app
         self._keyring = keyring
-        self._cookie_name = keyring.cookie_name
         self._throttle = throttle
         self._enabled = enabled
 
@@ -168,7 +175,7 @@ class Gate:
             _check_loopback_host(headers)
         if is_open:
             return
-        known = not self._enabled or self._has_cookie(headers)
+        known = not self._enabled or self._keyring.has_cookie(headers)
         foreign = known and _is_foreign(scope, headers)
         if known and not foreign:
             return
@@ -182,23 +189,17 @@ class Gate:
             raise Forbidden("This call comes from a page of another address.")
         raise Unauthorized("This needs a login.")
 
-    def _has_cookie(self, headers: Headers) -> bool:
-        """Whether any cookie of our name is good: one planted by a neighbour must not mask it."""
-        pairs = [part.partition("=") for part in ";".join(headers.getlist("cookie")).split(";")]
-        values = [value.strip() for name, _, value in pairs if name.strip() == self._cookie_name]
-        return any(map(self._keyring.cookie_ok, values))
-
 
 def client_address(scope: Scope) -> str:
     """The peer as the throttle counts it: an IPv4 address, or the /64 network of an IPv6 one.
 
-    uvicorn believes a loopback peer's X-Forwarded-For, and Streamlit lets nobody say otherwise: a
-    client that stands in that header is loopback.
+    uvicorn believes a loopback peer's X-Forwarded-For, and Streamlit lets nobody say otherwise; it
+    then gives the claimed client port 0, which no real peer has.
     """
     client = scope.get("client")
     if not client:
         return "unknown"
-    if any(client[0] in claim for claim in Headers(scope=scope).getlist("x-forwarded-for")):
+    if client[1] == 0:
         return "127.0.0.1"
     try:
         address = ip_address(client[0])

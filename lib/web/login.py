@@ -1,5 +1,6 @@
 """The way in: a plain HTML form for the shared password, and a link that is good once."""
 
+import asyncio
 import base64
 import hashlib
 from html import escape
@@ -17,6 +18,7 @@ from lib.web.errors import error_headers
 from lib.web.gate import COOKIE_MAX_AGE_S, Keyring, Throttle, client_address
 
 MAX_BODY_BYTES = 10_000
+FORM_S = 15.0  # longest wait for a form that dribbles in
 MAX_NEXT_CHARACTERS = 4_000
 
 _STYLE = """
@@ -101,6 +103,8 @@ class _Login:
             # HEAD is what link checkers send: it must not use the link up.
             if token is None or request.method == "HEAD":
                 return _page(target)
+            if self._keyring.has_cookie(request.headers):
+                return RedirectResponse("/", 303, _HEADERS)
             return self._by_link(request, token)
         except AppError as error:
             return _page(target, error)
@@ -139,16 +143,26 @@ def _page(target: str, error: AppError | None = None) -> HTMLResponse:
     return HTMLResponse(page, error.status, {**_HEADERS, **error_headers(error)})
 
 
+_UNREADABLE = (TimeoutError, ClientDisconnect, HTTPException, MultiPartException, ValueError)
+
+
 async def _read_form(request: Request) -> dict[str, str]:
     """The form's text fields, `password` among them; raises TooLarge or BadInput."""
     body = b""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise TooLarge(f"The form is larger than {MAX_BODY_BYTES} bytes.")
+        async with asyncio.timeout(FORM_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise TooLarge(f"The form is larger than {MAX_BODY_BYTES} bytes.")
         fields = await _parse(request, body)
-    except (ClientDisconnect, HTTPException, MultiPartException, ValueError) as problem:
+    except (
+        TimeoutError,
+        ClientDisconnect,
+        HTTPException,
+        MultiPartException,
+        ValueError,
+    ) as problem:
         raise BadInput("The form could not be read.") from problem
     if "password" not in fields:
         raise BadInput("The form has no field called password.")

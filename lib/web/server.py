@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -12,13 +13,15 @@ from typing import Any
 
 import anyio.to_thread
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from lib.store.password import password
-from lib.store.settings import WrongSetting, check_bind
+from lib.store.settings import WrongSetting, read
+from lib.store.start import check
 from lib.web import kit
 from lib.web.api import build_api
 from lib.web.gate import Gate, Keyring, Throttle
@@ -39,14 +42,20 @@ class Server:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         for noisy in ("httpx", "httpx2", "google_genai", "openai"):  # they log addresses
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        os.umask(0o077)  # prompts and answers are for this user's eyes only
+        _allow_many_connections()
+        self._address = st.get_option("server.address")
         try:
+            settings = read()
+            check(settings, self._address)
             self.app = kit.app()
-            settings = self.app.settings
-            self._address = st.get_option("server.address")
-            check_bind(settings, self._address)
+            self._password = password(settings)
         except WrongSetting as error:
             sys.exit(str(error))
-        self._password = password(settings)
+        except OSError as error:
+            sys.exit(f"DATA_DIR: {error.strerror}; give a folder this user may write to.")
+        except SQLAlchemyError:
+            sys.exit("DATABASE_URL: no answer; see that the database runs and lets us in.")
         keyring = Keyring(self._password.text, self._password.token_file)
         throttle = Throttle()
         self.routes: list[BaseRoute] = [
@@ -72,14 +81,28 @@ class Server:
         host = "127.0.0.1" if address in ("0.0.0.0", "::") else address
         url = f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
         lines = [f"Open {url}"]
-        if self._password.token:
-            lines = [
-                f"Open {url}/login?token={self._password.token}",
-                f"The link is good once. The password is {self._password.text}",
-                "From elsewhere, put this machine's own address into the link.",
-            ]
+        if self.app.settings.app_auth == "on":
+            lines += self._ways_in(url)
         sys.stdout.write("\n  " + "\n  ".join(lines) + "\n\n")
         sys.stdout.flush()
+
+    def _ways_in(self, url: str) -> list[str]:
+        found = self._password
+        if found.file is None:
+            return ["The password is your APP_PASSWORD."]
+        if found.token is None:
+            return [f"The password is in {found.file}."]
+        return [
+            f"or, once, {url}/login?token={found.token}",
+            "which needs no password. From elsewhere, put this machine's own address into it.",
+            f"The password is {found.text} (kept in {found.file}).",
+        ]
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the system allows: a thousand, a common default, is a few browsers."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _stop_answers_at(*signals: signal.Signals) -> None:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from lib.core.chat import MAX_TOKENS, Message, ModelInfo, Request
 from lib.core.errors import BadInput
@@ -38,7 +38,6 @@ class ChatBody(BaseModel):
     """`messages` replaces `message` for a conversation; its last entry is the user's."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"message": "Name three fruits.", "max_tokens": 100}]},
     )
 
@@ -49,6 +48,16 @@ class ChatBody(BaseModel):
     model: Annotated[Words, Field(max_length=300)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, strict=True)] | None = None
     stream: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, body: Any) -> Any:
+        # Not extra="forbid": that makes one error for each of a million unknown keys.
+        fields = body if isinstance(body, dict) else {}
+        odd = next((name for name in fields if name not in cls.model_fields), None)
+        if odd is not None:
+            raise BadInput(f"{odd[:100]}: there is no such field.", hint="See /api/docs.")
+        return body
 
     def request(self) -> Request:
         """The core's request; system messages join the system prompt."""

@@ -1,6 +1,7 @@
 """The outermost ASGI layer: bounds request bodies, and turns a crash into an answer."""
 
 import logging
+import sys
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,9 @@ PAGE_HEADERS = {
     b"referrer-policy": b"same-origin",
     b"x-content-type-options": b"nosniff",
 }
+
+
+MOST_JSON_BYTES = 20 * 2**20
 
 
 class _BodyTooLarge(Exception):
@@ -42,7 +46,7 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._most)
+        exchange = _Exchange(receive, send, min(self._most, _most_for(scope)))
         try:
             exchange.take(_declared_bytes(scope))
             exchange.taken = 0
@@ -93,6 +97,12 @@ def _add_headers(message: Message) -> None:
     message["headers"] = headers + [
         (name, value) for name, value in PAGE_HEADERS.items() if name not in present
     ]
+
+
+def _most_for(scope: Scope) -> int:
+    """JSON becomes many times its size in objects, on the event loop: it is bounded closer."""
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    return MOST_JSON_BYTES if any(b"json" in kind for kind in kinds) else sys.maxsize
 
 
 def _declared_bytes(scope: Scope) -> int:

@@ -1,5 +1,6 @@
 """Which models there are, which one is meant, and who carries it."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from lib.core.chat import ModelInfo, Provider
 from lib.core.errors import BadInput, ModelMissing, NotConfigured
 
 ORDER = ("gemini", "ollama", "vllm", "embedded")  # also the order of the default model
+# Names travel in addresses and logs, so what could split either is refused.
+_NAME = re.compile(r"[\w.:/@+ -]{1,200}", re.ASCII)
 FRESH_S = 5.0  # how long a listing is believed; asking every server takes up to three seconds
 
 
@@ -58,6 +61,8 @@ class Models:
                     hint="Set GOOGLE_API_KEY, start Ollama, or let EMBEDDED_MODEL be loaded.",
                 )
             return self._choice(info)
+        if not _NAME.fullmatch(model) or ".." in model:
+            raise ModelMissing("model: there is no model of that name here.")
         provider, _, name = model.partition("/")
         if provider in ORDER and name:
             return self._choice(self._explicit(provider, name))

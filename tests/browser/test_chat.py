@@ -34,7 +34,7 @@ def footer(page: Page):
 def test_from_the_printed_link_to_the_first_answer(start: Start, chromium, dead_address) -> None:
     """No key, no GPU: the link of the first start opens a chat with a real model."""
     site = start(OLLAMA_HOST=f"http://{dead_address}")
-    link = site.wait_for_log(r"Open (http\S+/login\?token=\S+)")[1]
+    link = site.wait_for_log(r"(http\S+/login\?token=\S+)")[1]
     page = chromium.new_page()
     page.goto(link)
     ask(page, "Say hello.")

@@ -1,6 +1,9 @@
 """The server process: start, refusals, doors, stop; over plain HTTP and websocket."""
 
+import re
 import signal
+import socket
+import time
 from pathlib import Path
 
 import httpx2
@@ -18,6 +21,12 @@ def engines_of(server: int) -> list[int]:
     children = " ".join(thread.read_text() for thread in threads).split()
     named = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
     return [pid for pid, command in named.items() if "llama_server" in command]
+
+
+def send_slowly(peer: socket.socket, data: bytes) -> None:
+    for start in range(0, len(data), 10_000):
+        peer.sendall(data[start : start + 10_000])
+        time.sleep(0.001)
 
 
 def is_running(pid: int) -> bool:
@@ -111,16 +120,33 @@ def test_stop_ends_everything_in_time(start: Start, fake: FakeServer) -> None:
 
 
 def test_the_password_is_made_once(start: Start) -> None:
-    """The second start keeps the password and prints neither it nor a link."""
+    """Later starts keep the password, and show the link until somebody has used it."""
     first = start(EMBEDDED_MODEL="off")
     password = first.wait_for_log(r"The password is (\S+)")[1]
     first.stop()
     second = start(EMBEDDED_MODEL="off")
-    answer = httpx2.get(f"{second.url}/api/models", headers={"Authorization": f"Bearer {password}"})
+    bearer = {"Authorization": f"Bearer {password}"}
+    answer = httpx2.get(f"{second.url}/api/models", headers=bearer)
+    links = re.findall(r"http\S+(/login\?token=\S+)", second.log)
+    used = httpx2.get(f"{second.url}{links[-1]}")
+    second.stop()
+    third = start(EMBEDDED_MODEL="off")
 
     assert answer.status_code == 200
-    assert second.log.count(password) == 1
-    assert second.log.count("/login?token=") == 1
+    assert (len(links), used.status_code) == (2, 303)
+    third.wait_for_log(r"The password is in \S+/data/password")
+    assert third.log.count("/login?token=") == 2
+
+
+def test_an_endless_head_is_refused(site: Site) -> None:
+    """A request's head is bounded before anybody asks for a password."""
+    host, port = site.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: ")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            send_slowly(stranger, b"y" * 2_000_000)
+
+    assert httpx2.get(f"{site.url}/healthz").status_code == 200
 
 
 @pytest.mark.parametrize(

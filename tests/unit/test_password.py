@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lib.store import settings
 from lib.store.password import password
@@ -24,14 +25,23 @@ def test_it_is_made_once_and_kept(fresh: Settings):
     assert (fresh.data_path / "password").read_text().strip() == first.text
 
 
-def test_the_link_is_of_the_first_start_only(fresh: Settings):
-    """The token of the login link is given at the first start and never again."""
+def test_the_link_is_shown_until_it_is_used(fresh: Settings):
+    """Every start gives the same token as long as its file is there, and never a new one."""
     first, second = password(fresh), password(fresh)
+    first.token_file.unlink()
+    third = password(fresh)
 
     assert first.token is not None
     assert len(first.token) >= 32
-    assert first.token_file.read_text().strip() == first.token
-    assert second.token is None
+    assert (second.token, third.token) == (first.token, None)
+
+
+def test_a_chosen_password_ends_the_link(fresh: Settings):
+    """A link that was printed for another password opens nothing."""
+    made = password(fresh)
+    password(fresh.model_copy(update={"app_password": SecretStr("mine")}))
+
+    assert not made.token_file.exists()
 
 
 def test_only_this_user_reads_it(fresh: Settings):
