@@ -17,19 +17,19 @@ with st.container(horizontal=True):
 live = chats.live(conversation) if conversation else None
 turns = app.conversations.turns(conversation) if conversation else []  # after live: it may end now
 if not turns:
-    chat_controls.show_welcome()
+    chat_controls.show_welcome(model)
 chat_view.show(turns[:-1] if live else turns)
 
+chat_controls.restore_draft()
 said = st.chat_input(
-    _("Ask anything"),
+    _("Stop the answer to ask the next") if live else _("Ask anything"),
     key="chat_input",
     accept_file="multiple",
     file_type=chat_controls.FILE_TYPES,
-    disabled=model is None,
+    disabled=model is None or live is not None,
 )
 if said:
-    with kit.friendly_errors():
-        chat_controls.send(conversation, model, said, options)
+    chat_controls.send(conversation, model, said, options)
 
 if live:
     with st.chat_message("assistant"):

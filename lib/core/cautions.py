@@ -49,9 +49,11 @@ def _memory(assumptions: Assumptions, found: Speeds, gpu: Gpu, model: LocalModel
             f"has no room for a request of {tokens:.6g} tokens."
         )
     elif machine.concurrency > found.max_concurrency:
+        measured = found.decode.source == "measured"
+        speed = "the measured speed is used as given" if measured else "the speed is modelled so"
         yield (
-            f"Only {found.max_concurrency:,} streams fit at once beside the weights; the speed "
-            f"is modelled for that many, not for {machine.concurrency:,}."
+            f"Only {found.max_concurrency:,} of {machine.concurrency:,} streams fit at once beside "
+            f"the weights; {speed}."
         )
 
 
@@ -73,7 +75,9 @@ def _speed(assumptions: Assumptions, found: Speeds, gpu: Gpu, model: LocalModel)
     if found.streams > most:
         yield f"No published measurement has more than {most} streams under {ENGINE_NAMES[engine]}."
     if engine == "vllm" and model.family == "gemma3":
-        yield "Gemma under vLLM is modelled from three measurements only, all off by 12 % or more."
+        yield "Gemma under vLLM rests on three measurements, two of them 12 % and more below it."
+    if engine == "vllm" and gpu.bandwidth_gb_s < FAST_GB_S:
+        yield "On cards like this one vLLM was measured up to a third slower than modelled."
     big = gpu.data_centre and gpu.bandwidth_gb_s >= FAST_GB_S
     if engine == "ollama" and big and model.parameters < SMALL_PARAMETERS:
         yield "Small models on such a fast card were measured 15 to 25 % slower than modelled."

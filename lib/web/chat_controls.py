@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from lib.core.chat import Media, ModelInfo, Request
+from lib.core.errors import AppError
 from lib.core.markdown import presentable
 from lib.core.media import read_media, shrink
 from lib.web import kit
@@ -13,6 +14,7 @@ from lib.work.ask import price_of
 
 FILE_TYPES = ["image/*", "audio/*", "video/*", "application/pdf"]
 _URL_FIELD = "chat"
+_REFUSED = "chat_refused"
 
 
 def current() -> str | None:
@@ -42,21 +44,40 @@ def _open(conversation: str | None = None) -> None:
         st.query_params.pop(_URL_FIELD, None)
 
 
-def show_welcome() -> None:
+def show_welcome(model: str | None) -> None:
+    """What can be done here, by what the chosen model can do."""
+    if model is None:
+        return
+    sees = "image" in kit.app().models.find(model).info.input
+    begin = _("Ask anything, or attach a picture.") if sees else _("Ask anything.")
     st.info(
-        _(
-            "Ask anything, or attach a picture. Under each answer you see how long the first "
-            "token took, the speed, the tokens, and what the answer cost."
+        begin
+        + " "
+        + _(
+            "Under each answer you see how long the first token took, the speed, the tokens, and "
+            "what the answer cost."
         ),
         icon=":material/waving_hand:",
     )
 
 
+def restore_draft() -> None:
+    """After a refusal: why, and the text again where it was written."""
+    if refused := st.session_state.pop(_REFUSED, None):
+        text, error = refused
+        st.session_state["chat_input"] = text
+        kit.show_error(error)
+
+
 def send(conversation: str | None, model: str | None, said: Any, options: Request) -> None:
-    """Store the prompt, start its answer, and show both; raises what the model cannot take."""
-    choice = kit.app().models.find(model)
-    media = read_files(said.files)
-    st.query_params[_URL_FIELD] = kit.chats().say(conversation, choice, said.text, media, options)
+    """Store the prompt, start its answer, and show both; a refusal keeps the text."""
+    try:
+        choice = kit.app().models.find(model)
+        media = read_files(said.files)
+        name = kit.chats().say(conversation, choice, said.text, media, options)
+        st.query_params[_URL_FIELD] = name
+    except AppError as error:
+        st.session_state[_REFUSED] = (said.text, error)
     st.rerun()
 
 
@@ -111,7 +132,8 @@ def _list_off(off: list[ModelInfo]) -> None:
 
 def settings() -> Request:
     """System prompt and limits as a request without messages."""
-    with st.popover(_("Settings"), icon=":material/tune:"):
+    mark = " ·" if st.session_state.get("chat_system") else ""
+    with st.popover(_("Settings") + mark, icon=":material/tune:", key="chat_settings"):
         system = st.text_area(_("System prompt"), key="chat_system", persist_state="session")
         limit = st.number_input(
             _("Longest answer (tokens)"), 1, 65_536, 2048, 256, key="chat_max_tokens",

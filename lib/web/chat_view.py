@@ -17,6 +17,16 @@ REDRAW_S = 0.08  # between two updates of a growing answer; more is not seen, on
 SHOWN_TURNS = 50
 WORTH_TELLING_MS = 250
 
+_EMPTY = {
+    "length": _(
+        "Nothing was said: the limit of tokens was used up before the first word, perhaps by "
+        "thinking. Raise «Longest answer» in the settings."
+    ),
+    "refused": _("The provider's safety filter blocked this. Change the wording or the model."),
+    "stop": _("The model answered with nothing."),
+    "stopped": _("Stopped before the first word."),
+    "incomplete": _("The answer broke off before its first word. Send the prompt again."),
+}
 _FINISH = {
     "length": _("cut at the token limit"),
     "refused": _("blocked by the provider's safety filter"),
@@ -43,7 +53,10 @@ def _show_turn(turn: Turn) -> None:
         st.text(turn.text)
         return
     _show_thought(turn.thought)
-    st.markdown(presentable(turn.text))
+    if turn.text:
+        st.markdown(presentable(turn.text))
+    elif ending := _EMPTY.get(turn.facts.get("finish", "")):
+        st.warning(ending, icon=":material/comments_disabled:")
     if error := turn.facts.get("error"):
         kit.show_problem(error["message"], error["hint"], error.get("retry_after_s"))
     if turn.facts.get("prompt_cut"):
@@ -72,20 +85,20 @@ def _show_thought(thought: str) -> None:
 
 
 def footer(facts: dict[str, Any]) -> str:
-    """«gemini/… · first token 412 ms · 38.2 tok/s · 35 in, 20 out · $0.000041»; unknown is –."""
+    """«gemini/… · first token 412 ms · 38.2 tok/s · 35 tokens in · 20 out · $0.000041»."""
     if facts.get("error"):
         return f"{facts.get('model', UNKNOWN)} · {_FINISH['error']}"
     timings, usage = facts.get("timings", {}), facts.get("usage", {})
     cost = facts.get("cost_usd")
-    tokens = _("{input} tokens in, {output} out").format(
-        input=number(usage.get("input_tokens")), output=number(usage.get("output_tokens"))
-    )
     parts = [
         facts.get("model", UNKNOWN),
         _("first token {time}").format(time=milliseconds(timings.get("ttft_ms"))) + _load(facts),
         _("{speed} tok/s").format(speed=number(timings.get("tokens_per_second"), 1)),
-        tokens + _extra_tokens(usage),
-        usd(Decimal(cost) if cost is not None else None),
+        _("{input} tokens in").format(input=number(usage.get("input_tokens")))
+        + _part(_("cached"), usage.get("cached_tokens")),
+        _("{output} out").format(output=number(usage.get("output_tokens")))
+        + _part(_("thinking"), usage.get("thinking_tokens")),
+        usd(Decimal(cost)) if cost is not None else _("cost {unknown}").format(unknown=UNKNOWN),
     ]
     if ending := _FINISH.get(facts.get("finish", "")):
         parts.append(ending)
@@ -100,10 +113,8 @@ def _load(facts: dict[str, Any]) -> str:
     return " " + _("({time} of it loading the model)").format(time=milliseconds(load_ms))
 
 
-def _extra_tokens(usage: dict[str, Any]) -> str:
-    named = ((_("thinking"), "thinking_tokens"), (_("cached"), "cached_tokens"))
-    extra = [f"{number(usage[field])} {name}" for name, field in named if usage.get(field)]
-    return f" ({', '.join(extra)})" if extra else ""
+def _part(name: str, tokens: int | None) -> str:
+    return f" ({number(tokens)} {name})" if tokens else ""
 
 
 def follow(generation: Generation) -> None:
@@ -114,7 +125,6 @@ def follow(generation: Generation) -> None:
     waiting, done, tail = st.empty(), st.container(), st.empty()
     st.button(_("Stop"), icon=":material/stop_circle:", key="chat_stop", on_click=generation.stop)
     shown = seen = 0
-    started = time.monotonic()
     while True:
         text, over = generation.text, generation.done
         cut = finished(text[shown:])
@@ -126,7 +136,7 @@ def follow(generation: Generation) -> None:
         if text:
             waiting.empty()
         else:
-            _show_waiting(waiting, generation, time.monotonic() - started)
+            _show_waiting(waiting, generation, time.monotonic() - generation.started)
         if over:
             return
         time.sleep(REDRAW_S)

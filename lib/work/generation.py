@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Callable, Generator
 
@@ -36,6 +37,7 @@ class Generation:
         self.receipt: Receipt | None = None
         self.error: AppError | None = None
         self.done = False
+        self.started = time.monotonic()
         self._line = Line(wait_s)
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], object]] = []

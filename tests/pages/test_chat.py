@@ -37,7 +37,7 @@ def test_an_answer_has_its_footer(open_page: Open) -> None:
     assert [message.name for message in page.chat_message] == ["user", "assistant"]
     assert "one two three" in texts(page)
     assert "first token" in footer(page)
-    assert "4 tokens in, 5 out (2 thinking)" in footer(page)
+    assert "4 tokens in · 5 out (2 thinking)" in footer(page)
     assert r"\$0.0000085" in footer(page)
 
 
@@ -47,7 +47,7 @@ def test_unknown_is_a_dash(open_page: Open) -> None:
     page.selectbox(key="model").set_value("ollama/gemma3:4b").run()
     say(page, "one two #fault=no_usage")
 
-    assert "– tokens in, – out · –" in footer(page)
+    assert "– tokens in · – out · cost –" in footer(page)
 
 
 def test_an_error_says_what_to_do(open_page: Open) -> None:
@@ -71,6 +71,8 @@ def test_a_picture_for_a_blind_model_is_refused_before_sending(open_page: Open, 
     page.run()
 
     assert "cannot read image input" in page.error[0].value
+    assert page.chat_input(key="chat_input").value == "look"
+    assert "attach" not in page.info[0].value
     assert len(fake.asked) == before
 
 
@@ -92,6 +94,15 @@ def test_a_broken_file_is_named(open_page: Open) -> None:
     page.run()
 
     assert "odd.png" in page.error[0].value
+
+
+def test_an_empty_answer_says_why(open_page: Open) -> None:
+    """A block, or a limit spent on thinking, is told in words, not by an empty bubble."""
+    page = say(open_page(), "one #fault=safety")
+    assert "safety filter" in page.warning[-1].value
+    say(page, "one #fault=length_empty")
+
+    assert "limit of tokens" in page.warning[-1].value
 
 
 def test_the_model_can_change_in_mid_conversation(open_page: Open, fake) -> None:

@@ -221,3 +221,11 @@ def test_the_same_terms_through_the_front_door():
 
     assert meeting["gpus"] == 2
     assert meeting["tokens_per_month"] == pytest.approx((2 * 191.625 + 2000) / 8.75e-7, rel=1e-14)
+
+
+def test_one_token_above_capacity_needs_a_further_gpu():
+    """1,000 tokens a second at 60 % serve 1,576,800,000 a month, not one token more."""
+    volumes = (1_576_800_000, 1_576_800_001, 3_153_600_000, 3_153_600_001)
+    gpus = [answer(local=MEASURED, tokens_per_month=v)["local"]["gpus"] for v in volumes]
+
+    assert gpus == [1, 2, 2, 3]

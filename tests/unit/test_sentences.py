@@ -151,9 +151,11 @@ def test_numbers_are_short_enough_to_repeat(text: str, wanted: str):
     [
         ({"images_per_request": 1, "local": {"model": "qwen3:8b"}}, "cannot see pictures"),
         ({"images_per_request": 1}, "turns a picture into tokens"),
-        ({"local": {"concurrency": 9999}}, "streams fit at once"),
+        ({"local": {"concurrency": 9999}}, "9,999 streams fit at once"),
+        ({"local": {"concurrency": 9999, "decode_tok_s": 5}}, "measured speed is used as given"),
         ({"local": {"concurrency": 30}}, "No published measurement has more than 16"),
         ({"local": {"engine": "vllm"}}, "Gemma under vLLM"),
+        ({"local": {"engine": "vllm"}}, "a third slower"),
         ({"local": {"gpu": "A100 40GB"}}, "slower than modelled"),
         ({"api": {"retry_share": 0.1}}, "Retries are billed at the API"),
         ({"rental": {"minimum_hours": 6}}, "Without effect in the mode always_on: minimum_hours"),
