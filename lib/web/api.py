@@ -20,6 +20,7 @@ from lib.core.errors import AppError, BadInput, NotFound
 from lib.core.media import read_picture
 from lib.web.attach import Attached, refusal_of
 from lib.web.errors import error_response
+from lib.web.estimate_api import estimate_routes
 from lib.web.shapes import (
     MOST_CHARACTERS,
     MOST_TOKENS,
@@ -85,6 +86,7 @@ def build_api(app: App) -> FastAPI:
         )  # fmt: skip
 
     api.mount("/swagger", StaticFiles(directory=swagger_ui_path))
+    api.include_router(estimate_routes(app, PROBLEMS))
     _errors(api)
     return api
 
