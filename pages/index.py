@@ -7,5 +7,9 @@ from lib.web.texts import _
 st.set_page_config(page_title=_("Gemini or your own GPU"), page_icon="⚖️", layout="centered")
 
 st.navigation(
-    [st.Page("chat.py", title=_("Chat"), icon=":material/chat:", default=True)], position="top"
+    [
+        st.Page("chat.py", title=_("Chat"), icon=":material/chat:", default=True),
+        st.Page("estimate.py", title=_("Estimate"), icon=":material/query_stats:"),
+    ],
+    position="top",
 ).run()

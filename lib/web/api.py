@@ -78,17 +78,26 @@ def build_api(app: App) -> FastAPI:
         generation = await anyio.to_thread.run_sync(start, limiter=pool)
         return await _answer(generation, http, stream=False)
 
-    @api.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return get_swagger_ui_html(
-            openapi_url="openapi.json", title=api.title, swagger_favicon_url="data:,",
-            swagger_js_url="swagger/swagger-ui-bundle.js", swagger_css_url="swagger/swagger-ui.css",
-        )  # fmt: skip
-
-    api.mount("/swagger", StaticFiles(directory=swagger_ui_path))
+    _docs(api)
     api.include_router(estimate_routes(app, PROBLEMS))
     _errors(api)
     return api
+
+
+def _docs(api: FastAPI) -> None:
+    """The description of the API, drawn by Swagger's own page from files of this server."""
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title=api.title,
+            swagger_favicon_url="data:,",
+            swagger_js_url="swagger/swagger-ui-bundle.js",
+            swagger_css_url="swagger/swagger-ui.css",
+        )
+
+    api.mount("/swagger", StaticFiles(directory=swagger_ui_path))
 
 
 def _models(app: App) -> dict[str, Any]:

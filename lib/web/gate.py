@@ -121,10 +121,9 @@ class Keyring:
 
     def has_cookie(self, headers: Headers) -> bool:
         """Whether any cookie of our name is good: one planted by a neighbour must not mask it."""
-        given = ";".join(headers.getlist("cookie"))[:MAX_COOKIE_CHARACTERS]
-        pairs = [part.partition("=") for part in given.split(";")]
-        values = [value.strip() for name, _, value in pairs if name.strip() == self.cookie_name]
-        return any(map(self.cookie_ok, values))
+        given = ";".join(headers.getlist("cookie"))[:MAX_COOKIE_CHARACTERS].split(";")
+        pairs = (part.partition("=") for part in given)
+        return any(self.cookie_ok(v.strip()) for k, _, v in pairs if k.strip() == self.cookie_name)
 
     def redeem(self, token: str) -> bool:
         """Use the login token up; true once, whatever number of processes ask at the same time."""

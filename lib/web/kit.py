@@ -11,6 +11,7 @@ from lib.store import settings
 from lib.web.texts import _, number
 from lib.work.app import App, build
 from lib.work.chats import Chats
+from lib.work.marketplace import Marketplace
 
 
 @functools.cache
@@ -24,6 +25,11 @@ def chats() -> Chats:
     return Chats(app())
 
 
+@functools.cache
+def market() -> Marketplace:
+    return Marketplace(app().settings.clore_api_url)
+
+
 def close() -> None:
     """Stop what is being answered, store it, and close everything."""
     if app.cache_info().currsize:
@@ -31,6 +37,7 @@ def close() -> None:
         app().close()
     app.cache_clear()
     chats.cache_clear()
+    market.cache_clear()
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """Every text a person sees goes through `_`; numbers are written in one way."""
 
 import gettext
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 LOCALE = Path(__file__).with_name("locale")
 UNKNOWN = "–"
+CENT = Decimal("0.01")
 
 _ = gettext.translation("app", LOCALE, languages=["en"], fallback=True).gettext
 
@@ -15,7 +16,7 @@ def usd(amount: Decimal | None) -> str:
     if amount is None:
         return UNKNOWN
     if amount == 0 or amount >= Decimal("0.01"):
-        return f"${amount:,.2f}"
+        return f"${amount.quantize(CENT, ROUND_HALF_UP):,}"
     return f"${Decimal(f'{amount:.1e}'):f}"
 
 

@@ -35,9 +35,8 @@ def test_the_guides_hundred_million(api: Api) -> None:
     assert found["break_even"]["state"] == "reached"
     assert found["break_even"]["tokens_per_month"] == pytest.approx(219_000_000)
     assert len(found["series"]) >= 20
-    assert [p for p in found["series"] if p["tokens_per_month"] == 100_000_000][0][
-        "api_usd"
-    ] == 87.5
+    here = next(point for point in found["series"] if point["tokens_per_month"] == 100_000_000)
+    assert here["api_usd"] == 87.5
 
 
 @pytest.mark.parametrize(
