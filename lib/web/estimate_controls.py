@@ -37,7 +37,7 @@ def volume() -> float:
     right.select_slider(
         _("On a log scale"), _STEPS, key="est_volume", format_func=_short, on_change=_follow_slider
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(_("The guide's volumes:"), width="content")
         for name, value in PRESETS_MTOK.items():
             st.button(
