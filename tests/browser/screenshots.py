@@ -30,6 +30,11 @@ def main() -> None:
         page.mouse.click(5, 5)
         page.wait_for_timeout(1000)
         page.screenshot(path=PICTURES / "chat.png")
+        page.set_viewport_size({"width": 1200, "height": 760})
+        page.goto(f"{site.url}/estimate")
+        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=PICTURES / "estimate.png")
         chromium.close()
         site.stop()
 
