@@ -4,10 +4,15 @@ import os
 import socket
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from lib.store.settings import Settings
 from tests.fakes import FakeServer
+
+# CI is shared and slow at times, and must say the same twice; at home new cases are wanted.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("house")
 
 SETTINGS = {name.upper() for name in Settings.model_fields} | {"GEMINI_API_KEY"}
 

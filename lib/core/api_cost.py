@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from lib.core.assumptions import API_IMAGE_TOKENS, ApiTerms, Work
+from lib.core.assumptions import API_IMAGE_TOKENS, AUDIO_TOKENS_PER_SECOND, ApiTerms, Work
 from lib.core.errors import BadInput
 from lib.core.prices import BATCH, MTOK, PriceList, Rates, Source
 
@@ -41,10 +41,15 @@ def api_price(work: Work, terms: ApiTerms, prices: PriceList, on: date) -> ApiPr
 
 
 def _request_usd(work: Work, terms: ApiTerms, rates: Rates) -> Decimal:
-    """Pictures are input at the full rate: they are never cached."""
+    """Pictures are input at the full rate, sound at its own: neither is ever cached."""
     cached = work.input_tokens * terms.cached_share
     fresh = work.input_tokens - cached + work.images_per_request * API_IMAGE_TOKENS
     usd = fresh * rates.input_usd_per_mtok + work.output_tokens * rates.output_usd_per_mtok
+    if work.audio_seconds_per_request:
+        if rates.audio_usd_per_mtok is None:
+            raise BadInput("audio_seconds_per_request: nobody knows this model's price of sound.")
+        sound = work.audio_seconds_per_request * AUDIO_TOKENS_PER_SECOND
+        usd += sound * rates.audio_usd_per_mtok
     if cached:
         if rates.cached_usd_per_mtok is None:
             raise BadInput("api.cached_share: nobody knows what this model's cached input costs.")

@@ -9,6 +9,8 @@ HOURS_PER_MONTH = 730
 # A picture beside the text: at the API in Gemini 3's default resolution, on the GPU as Gemma 3.
 API_IMAGE_TOKENS = 1120
 GPU_IMAGE_TOKENS = 256
+# Sound is 32 tokens a second on Gemini; the local models of the table cannot hear.
+AUDIO_TOKENS_PER_SECOND = 32
 
 Tier = Literal["standard", "flex", "priority"]
 Engine = Literal["ollama", "vllm"]
@@ -30,6 +32,7 @@ class Work:
     input_tokens: Decimal
     output_tokens: Decimal
     images_per_request: Decimal = Decimal(0)
+    audio_seconds_per_request: Decimal = Decimal(0)
 
     @property
     def tokens_per_request(self) -> Decimal:

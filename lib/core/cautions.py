@@ -65,6 +65,8 @@ def _request(assumptions: Assumptions, model: LocalModel) -> Iterator[str]:
         yield f"{model.tag} cannot see pictures; its figures are as if it could."
     elif work.images_per_request:
         yield "Time and memory of the part that turns a picture into tokens are not modelled."
+    if work.audio_seconds_per_request:
+        yield f"{model.tag} cannot hear; its figures leave the sound out."
 
 
 def _speed(assumptions: Assumptions, found: Speeds, gpu: Gpu, model: LocalModel) -> Iterator[str]:

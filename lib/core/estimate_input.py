@@ -23,7 +23,7 @@ Name = TypeVar("Name", bound=str)
 
 WORK = {
     "tokens_per_month", "requests_per_month", "input_share", "input_tokens", "output_tokens",
-    "images_per_request",
+    "images_per_request", "audio_seconds_per_request",
 }  # fmt: skip
 API = {"model", "tier", "cached_share", "batch_share", "retry_share"}
 LOCAL = {"model", "engine", "gpu", "concurrency", "decode_tok_s", "prefill_tok_s"}
@@ -132,15 +132,17 @@ def _work(fields: Fields) -> Work:
     share = fields.share("input_share") if fields.has("input_share") else None
     given = fields.number("input_tokens")
     output = fields.number("output_tokens") if fields.has("output_tokens") else None
-    images = fields.number("images_per_request", 0)
+    extras = (
+        fields.number("images_per_request", 0), fields.number("audio_seconds_per_request", 0),
+    )  # fmt: skip
     if by_requests or share is None:
         request = _request(fields, given, output)
     else:
         request = _shared_request(fields, share, given, output)
     if by_tokens:
-        return Work(fields.number("tokens_per_month"), *request, images)
+        return Work(fields.number("tokens_per_month"), *request, *extras)
     requests = fields.number("requests_per_month")
-    return Work(requests * (request[0] + request[1]), *request, images)
+    return Work(requests * (request[0] + request[1]), *request, *extras)
 
 
 def _request(fields: Fields, given: Decimal, output: Decimal | None) -> tuple[Decimal, Decimal]:

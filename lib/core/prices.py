@@ -61,13 +61,14 @@ class Price:
 class Rates:
     """What the parts of a call cost in USD per million tokens, for prompts below any surcharge.
 
-    `cached_usd_per_mtok` None: nobody knows it.
+    `cached_usd_per_mtok` and `audio_usd_per_mtok` None: nobody knows it.
     """
 
     input_usd_per_mtok: Decimal
     cached_usd_per_mtok: Decimal | None
     output_usd_per_mtok: Decimal
     source: Source
+    audio_usd_per_mtok: Decimal | None = None
 
 
 class PriceList:
@@ -118,13 +119,19 @@ class PriceList:
         if tier == BATCH and on < BATCH_SINCE:
             return None
         noon = datetime.combine(on, time(12), UTC)
-        parts = (Usage(1000, 0, 0, 0), Usage(1000, 0, 0, 1000), Usage(0, 1000, 0, 0))
+        parts = (
+            Usage(1000, 0, 0, 0),
+            Usage(1000, 0, 0, 1000),
+            Usage(0, 1000, 0, 0),
+            Usage(1000, 0, 0, 0, 1000),
+        )
         found = [_standard_cost(usage, model, noon, tier == BATCH) for usage in parts]
         if found[0] is None or found[1] is None or found[2] is None:
             return None
         checked = self._checked[model]
         source = replace(checked, checked=BATCH_SINCE) if tier == BATCH else checked
-        return Rates(found[0] * 1000, found[1] * 1000, found[2] * 1000, source)
+        audio = None if found[3] is None else found[3] * 1000
+        return Rates(found[0] * 1000, found[1] * 1000, found[2] * 1000, source, audio)
 
     def worst_case(self, request: Request, context_tokens: int | None, on: datetime) -> Decimal:
         """The most a Gemini request could cost in USD; infinite when its price is unknown."""
@@ -154,7 +161,8 @@ class PriceList:
         if "input" not in rates or "output" not in rates:
             return None
         oldest = min(sources, key=lambda source: source.checked)
-        return Rates(rates["input"], rates.get("cached"), rates["output"], oldest)
+        cached, audio = rates.get("cached"), rates.get("input_audio")
+        return Rates(rates["input"], cached, rates["output"], oldest, audio)
 
     def _rates(self, model: str, on: date, tier: str) -> dict[str, Decimal]:
         rows = [

@@ -26,7 +26,7 @@ def cost(
 ) -> go.Figure:
     """Dollars a month against tokens a month, both logarithmic.
 
-    `api_lines` is USD per token by tier; `band` the GPU's slowest and fastest case. The crossing
+    `api_lines` is USD per token by tier; `band` the GPU's worst and best case. The crossing
     is marked only where the GPUs can carry that volume.
     """
     asked = float(found.assumptions.work.tokens_per_month) or 1e6
@@ -57,7 +57,7 @@ def _add_band(figure: go.Figure, volumes: np.ndarray, slow: list[float], fast: l
     figure.add_scatter(x=volumes, y=slow, line=edge, showlegend=False, hoverinfo="skip")
     figure.add_scatter(
         x=volumes, y=fast, line=edge, fill="tonexty", fillcolor=BAND_COLOUR, hoverinfo="skip",
-        name=_("uncertain speed"),
+        name=_("uncertain speed and rent"),
     )  # fmt: skip
 
 

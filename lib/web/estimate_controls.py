@@ -15,6 +15,7 @@ from lib.web import kit
 from lib.web.texts import _, usd
 
 PRESETS_MTOK = {"10 M": 10.0, "100 M": 100.0, "1 B": 1000.0}  # the guide's three volumes
+MIXES = {_("Chat"): (500, 500), _("Labels"): (400, 8), _("Documents"): (4000, 400)}  # in, out
 DEFAULT_GPU, DEFAULT_MODEL = "RTX 3060 12GB", "gemma3:4b"
 _STEPS = [m * 10.0**e for e in range(5) for m in (1, 1.5, 2, 3, 5, 7)]  # 1 M to 70 B
 _MODES = {
@@ -50,12 +51,14 @@ def volume() -> float:
 def assumptions(tokens_per_month: float) -> dict[str, Any]:
     """The body of an estimate; every widget's value is in the URL once it is changed."""
     with st.expander(_("A request"), icon=":material/description:", expanded=True):
+        _mixes()
         work = {
             "input_tokens": _number(_("Input tokens"), "in", 0, 1_000_000, 500),
             "output_tokens": _number(
                 _("Output tokens, thinking included"), "out", 0, 1_000_000, 500
             ),
             "images_per_request": _number(_("Pictures"), "images", 0, 1000, 0),
+            "audio_seconds_per_request": _number(_("Seconds of sound"), "audio", 0, 36_000, 0),
         }
     with st.expander(_("The API"), icon=":material/cloud:"):
         api = _api()
@@ -65,6 +68,16 @@ def assumptions(tokens_per_month: float) -> dict[str, Any]:
         rental = _rental(local)
     body = {"tokens_per_month": tokens_per_month, **work}
     return {**body, "api": api, "local": local, "rental": rental}
+
+
+def _mixes() -> None:
+    """Requests of a usual shape in one click."""
+    with st.container(horizontal=True):
+        for name, shape in MIXES.items():
+            st.button(
+                name, key=f"est_preset_{name}", type="tertiary", on_click=st.session_state.update,
+                args=(dict(zip(("est_in", "est_out"), shape, strict=True)),),
+            )  # fmt: skip
 
 
 def link() -> str:

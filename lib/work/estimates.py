@@ -46,13 +46,19 @@ def api_lines(app: App, found: Estimate) -> dict[str, Decimal]:
 
 
 def band(found: Estimate) -> tuple[Offer, Offer] | None:
-    """The GPU's month at the slow and the fast end of its speed; None when it does not fit."""
+    """The GPU's month at its worst and best: slow and typically priced, fast and cheap.
+
+    None when it does not fit. A rent outside the table's range counts on both sides.
+    """
     if found.offer is None:
         return None
     given, decode, prefill = found.assumptions, found.speeds.decode, found.speeds.prefill
+    gpu, rent = estimate_tables.gpus()[given.local.gpu], given.rental.usd_per_hour
+    dear = replace(given.rental, usd_per_hour=max(rent, gpu.usd_per_hour_typical or rent))
+    cheap = replace(given.rental, usd_per_hour=min(rent, gpu.usd_per_hour_low or rent))
     slow = tokens_per_second(given.work, decode.low, prefill.low)
     fast = tokens_per_second(given.work, decode.high, prefill.high)
-    return offer(given.rental, slow), offer(given.rental, fast)
+    return offer(dear, slow), offer(cheap, fast)
 
 
 def ranking(found: Estimate) -> Sweep:

@@ -77,6 +77,17 @@ def test_odd_numbers_are_bad_input(api: Api, number: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_input")
 
 
+def test_sound_costs_its_own_rate(api: Api) -> None:
+    """A second of sound is 32 tokens at the audio price; the local side says it cannot hear."""
+    plain = api.post("/estimate", json=body()).json()
+    loud = api.post("/estimate", json=body(audio_seconds_per_request=10)).json()
+    requests = 100_000_000 * 0.5 / 500
+
+    more = loud["api"]["usd_per_month"] - plain["api"]["usd_per_month"]
+    assert more == pytest.approx(requests * 320 * 0.50e-6)
+    assert any("cannot hear" in warning for warning in loud["local"]["warnings"])
+
+
 def test_what_does_not_fit_has_no_bill(api: Api) -> None:
     """A model too large for the card leaves the local figures open and answers the API's."""
     found = api.post("/estimate", json=body(**{"local.model": "gemma3:27b"})).json()

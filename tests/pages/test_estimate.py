@@ -51,6 +51,14 @@ def test_a_preset_moves_everything(page: AppTest) -> None:
     assert figures(page)["API, a month"] == "$875.00"
 
 
+def test_a_usual_request_is_one_click(page: AppTest) -> None:
+    """A preset sets what goes in and comes out of a request."""
+    page.button(key="est_preset_Documents").click().run()
+
+    assert page.number_input(key="est_in").value == 4000
+    assert page.number_input(key="est_out").value == 400
+
+
 def test_the_slider_sets_the_number(page: AppTest) -> None:
     """The log slider and the exact number are one value."""
     page.select_slider(key="est_volume").set_value(30.0).run()
@@ -90,7 +98,7 @@ def test_the_chart_has_both_sides_and_the_crossing(page: AppTest) -> None:
     names = {line.get("name") for line in drawn["data"]}
 
     assert {"API, standard", "API, batch", "API, flex", "API, priority"} <= names
-    assert {"RTX 3060 12GB", "uncertain speed", "renting wins from here"} <= names
+    assert {"RTX 3060 12GB", "uncertain speed and rent", "renting wins from here"} <= names
     assert drawn["layout"]["xaxis"]["title"]["text"] == "tokens a month"
 
 
