@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from lib.core.estimate import Estimate
 from lib.core.rental import Offer
 from lib.core.sensitivity import Change
+from lib.core.sentences import tokens
 from lib.web.texts import _
 
 API_COLOURS = {"standard": "#1f6feb", "batch": "#54aeff", "flex": "#8ec5ff", "priority": "#a371f7"}
@@ -87,7 +88,7 @@ def _mark_crossing(figure: go.Figure, found: Estimate) -> None:
 def tornado(changes: Sequence[Change]) -> go.Figure:
     """How far the GPU's and the API's bill move, one input at a time, widest at the top."""
     shown = list(changes)[:10][::-1]
-    names = [f"{change.name}: {change.low} … {change.high}" for change in shown]
+    names = [_named(change) for change in shown]
     figure = go.Figure()
     for label, colour, moves in (
         (_("GPU's bill"), GPU_COLOUR, [change.local_change_usd for change in shown]),
@@ -104,6 +105,28 @@ def tornado(changes: Sequence[Change]) -> go.Figure:
         yaxis={"automargin": True},
     )  # fmt: skip
     return figure
+
+
+_INPUTS = {
+    "tokens_per_month": _("tokens a month"),
+    "input_share": _("input share"),
+    "images_per_request": _("pictures a request"),
+    "api.batch_share": _("sent by the Batch API"),
+    "api.cached_share": _("input from the cache"),
+    "api.retry_share": _("calls repeated"),
+    "local.decode_tok_s": _("answer tok/s"),
+    "rental.usd_per_hour": _("rent, $ an hour"),
+    "rental.labour_usd_per_month": _("labour, $ a month"),
+    "rental.max_utilisation": _("highest utilisation"),
+    "rental.peak_to_average": _("peak ÷ average"),
+}
+
+
+def _named(change: Change) -> str:
+    low, high = change.low, change.high
+    if change.name == "tokens_per_month":
+        low, high = tokens(Decimal(low)), tokens(Decimal(high))
+    return f"{_INPUTS.get(change.name, change.name)}: {low} … {high}"
 
 
 def _style(figure: go.Figure) -> go.Figure:
