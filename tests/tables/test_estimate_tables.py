@@ -17,7 +17,7 @@ REQUIRED = {
     "gemma3:4b", "gemma3:12b", "gemma3:27b", "qwen3.5:4b", "qwen3.5:9b", "qwen3.5:27b", "qwen3:4b",
     "qwen3:8b", "llama3.1:8b", "llama3.2:3b", "deepseek-r1:7b", "deepseek-r1:14b",
     "gemma3:270m-it-qat", "gemma3:1b", "gemma4:12b", "gemma4:31b", "qwen3.5:0.8b-q4_K_M",
-    "qwen3:14b", "llama3.1:70b", "mistral:7b", "phi4:14b",
+    "qwen3.5:2b-q4_K_M", "qwen3:14b", "llama3.1:70b", "mistral:7b", "phi4:14b",
 }  # fmt: skip
 DAY = re.compile(r"~?20\d\d(-\d\d(-\d\d)?)?")
 VLLM_STREAMS = 256  # what vLLM runs at once of a queue of any length
