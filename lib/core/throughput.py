@@ -66,7 +66,7 @@ class LocalModel:
     """A model by its Ollama tag; parameters in billions, sizes in GB, context in tokens.
 
     `read` is what every step reads, `resident` what lies in memory. `windowed_share` of the
-    layers remember only `window_tokens`.
+    KV bytes belongs to layers that remember only `window_tokens`.
     """
 
     tag: str

@@ -15,7 +15,7 @@ TABLES = Path(__file__).with_name("tables")
 Row = TypeVar("Row")
 
 
-def _read(name: str, make: Callable[[dict[str, str]], Row]) -> tuple[Row, ...]:
+def read_rows(name: str, make: Callable[[dict[str, str]], Row]) -> tuple[Row, ...]:
     """Every row through `make`; a wrong cell says which file and line."""
     rows: list[Row] = []
     with (TABLES / name).open(encoding="utf-8", newline="") as file:
@@ -30,14 +30,14 @@ def _read(name: str, make: Callable[[dict[str, str]], Row]) -> tuple[Row, ...]:
 @functools.cache
 def gemini_models() -> tuple[ModelInfo, ...]:
     """Gemini models the picker lists; the first one is the default."""
-    return _read("gemini_models.csv", _gemini_model)
+    return read_rows("gemini_models.csv", _gemini_model)
 
 
 @functools.cache
 def prices() -> PriceList:
     """API prices: genai-prices, completed and dated by our own tables."""
-    checked = _read("gemini_models.csv", lambda row: (row["name"], _source(row)))
-    return PriceList(_read("price_overrides.csv", _override), dict(checked))
+    checked = read_rows("gemini_models.csv", lambda row: (row["name"], source_of(row)))
+    return PriceList(read_rows("price_overrides.csv", _override), dict(checked))
 
 
 def _gemini_model(row: dict[str, str]) -> ModelInfo:
@@ -45,8 +45,8 @@ def _gemini_model(row: dict[str, str]) -> ModelInfo:
         provider="gemini",
         name=row["name"],
         input=cast(tuple[Modality, ...], tuple(row["input"].split())),
-        context_tokens=_whole(row["context_tokens"]),
-        max_output_tokens=_whole(row["max_output_tokens"]),
+        context_tokens=whole(row["context_tokens"]),
+        max_output_tokens=whole(row["max_output_tokens"]),
         sampling={"yes": True, "no": False}[row["sampling"]],
     )
 
@@ -58,13 +58,13 @@ def _override(row: dict[str, str]) -> Override:
         item=cast(Any, row["item"]),
         usd_per_mtok=Decimal(row["usd_per_mtok"]),
         valid_from=date.fromisoformat(row["valid_from"]),
-        source=_source(row),
+        source=source_of(row),
     )
 
 
-def _source(row: dict[str, str]) -> Source:
+def source_of(row: dict[str, str]) -> Source:
     return Source(row["source"], date.fromisoformat(row["checked"]))
 
 
-def _whole(cell: str) -> int | None:
+def whole(cell: str) -> int | None:
     return int(cell) if cell else None

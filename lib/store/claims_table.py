@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lib.core.claims import Claim, ClaimRow, Value, recompute
 from lib.core.prices import PriceList, Source
-from lib.store.catalogue import _read
+from lib.store.catalogue import read_rows
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -20,7 +20,7 @@ def claims(prices: PriceList, on: date) -> tuple[Claim, ...]:
 @functools.cache
 def rows() -> tuple[ClaimRow, ...]:
     """The rows of claims.csv; ValueError names the line of a wrong cell."""
-    return _read("claims.csv", _row)
+    return read_rows("claims.csv", _row)
 
 
 def _row(row: dict[str, str]) -> ClaimRow:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lib.core.assumptions import ENGINES, Engine
 from lib.core.throughput import OLLAMA_STEP_S, Gpu, LocalModel, Measurement
-from lib.store.catalogue import _read, _source, _whole
+from lib.store.catalogue import read_rows, source_of, whole
 
 Row = TypeVar("Row")
 YES_NO = {"yes": True, "no": False}
@@ -19,19 +19,19 @@ ARCHITECTURES = ("Ampere", "Ada", "Blackwell", "Hopper")
 @functools.cache
 def gpus() -> Mapping[str, Gpu]:
     """GPUs by name, in the table's order."""
-    return _keyed(_read("gpus.csv", _gpu), lambda gpu: gpu.name)
+    return _keyed(read_rows("gpus.csv", _gpu), lambda gpu: gpu.name)
 
 
 @functools.cache
 def local_models() -> Mapping[str, LocalModel]:
     """Local models by their Ollama tag."""
-    return _keyed(_read("local_models.csv", _local_model), lambda model: model.tag)
+    return _keyed(read_rows("local_models.csv", _local_model), lambda model: model.tag)
 
 
 @functools.cache
 def measurements() -> tuple[Measurement, ...]:
     """Speeds other people published, as they published them."""
-    return _read("throughput.csv", _measurement)
+    return read_rows("throughput.csv", _measurement)
 
 
 def _keyed(rows: tuple[Row, ...], key: Callable[[Row], str]) -> Mapping[str, Row]:
@@ -54,7 +54,7 @@ def _gpu(row: dict[str, str]) -> Gpu:
         usd_per_hour_typical=_money(row["usd_per_hour_typical"]),
         price_date=row["price_date"],
         price_note=row["price_note"],
-        source=_source(row),
+        source=source_of(row),
     )
 
 
@@ -70,11 +70,11 @@ def _local_model(row: dict[str, str]) -> LocalModel:
         layers=int(row["layers"]),
         attention_width=int(row["attention_width"]),
         kv_bytes_per_token=int(row["kv_bytes_per_token"]),
-        window_tokens=_whole(row["window_tokens"]),
+        window_tokens=whole(row["window_tokens"]),
         windowed_share=float(Fraction(row["windowed_share"] or 0)),
         vision=YES_NO[row["vision"]],
         context_tokens=int(row["context_tokens"]),
-        source=_source(row),
+        source=source_of(row),
     )
 
 
@@ -91,9 +91,9 @@ def _measurement(row: dict[str, str]) -> Measurement:
         local_model=row["local_model"] or None,
         local_engine=_engine(row["local_engine"]),
         local_gpu=row["local_gpu"] or None,
-        input_tokens=_whole(row["input_tokens"]),
-        output_tokens=_whole(row["output_tokens"]),
-        source=_source(row),
+        input_tokens=whole(row["input_tokens"]),
+        output_tokens=whole(row["output_tokens"]),
+        source=source_of(row),
     )
 
 

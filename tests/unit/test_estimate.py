@@ -29,14 +29,8 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 def answer_to(whole: object, on: date = TODAY) -> dict[str, Any]:
-    found = estimate(
-        parse(whole),
-        estimate_tables.gpus(),
-        estimate_tables.local_models(),
-        catalogue.prices(),
-        on,
-    )
-    return as_answer(found)
+    gpus, models = estimate_tables.gpus(), estimate_tables.local_models()
+    return as_answer(estimate(parse(whole), gpus, models, catalogue.prices(), on))
 
 
 def answer(on: date = TODAY, **changes: Any) -> dict[str, Any]:
