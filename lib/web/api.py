@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
-from swagger_ui_bundle import swagger_ui_path
 
 from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import AppError, BadInput, NotFound
@@ -97,7 +96,7 @@ def _docs(api: FastAPI) -> None:
             swagger_css_url="swagger/swagger-ui.css",
         )
 
-    api.mount("/swagger", StaticFiles(directory=swagger_ui_path))
+    api.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
 
 def _models(app: App) -> dict[str, Any]:

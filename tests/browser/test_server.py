@@ -4,10 +4,12 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.sync_api import Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -136,6 +138,18 @@ def test_the_password_is_made_once(start: Start) -> None:
     assert (len(links), used.status_code) == (2, 303)
     third.wait_for_log(r"The password is in \S+/data/password")
     assert third.log.count("/login?token=") == 2
+
+
+def test_the_api_describes_itself(visit: Callable[..., Page]) -> None:
+    """/api/docs draws every call from this server's own files."""
+    page = visit()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page.url.partition("/?")[0].rstrip("/") + "/api/docs")
+
+    expect(page.get_by_text("/estimate").first).to_be_visible()
+    expect(page.get_by_text("/vision").first).to_be_visible()
+    assert all(url.startswith(("http://127.0.0.1", "data:", "blob:")) for url in asked)
 
 
 def test_an_endless_head_is_refused(site: Site) -> None:
