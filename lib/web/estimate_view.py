@@ -21,7 +21,7 @@ RANKED = 25
 def answer(found: Estimate) -> None:
     """What somebody can repeat, then both bills side by side."""
     bills, meeting, *rest = sentences(found)
-    st.markdown(f"**{_literal(bills)}** {_literal(meeting)}")
+    st.markdown(f"**{kit.literal(bills)}** {kit.literal(meeting)}")
     now, left = found.now, st.columns(4)
     left[0].metric(_("API, a month"), usd(now.api_usd), border=True)
     name = _("{n} × {gpu}").format(n=now.gpus or UNKNOWN, gpu=found.assumptions.local.gpu)
@@ -31,9 +31,9 @@ def answer(found: Estimate) -> None:
     left[3].metric(
         _("Renting wins from"), _meeting(found), border=True, help=found.break_even.reason
     )
-    st.caption(_literal(" ".join(rest)))
+    st.caption(kit.literal(" ".join(rest)))
     for warning in found.warnings:
-        st.warning(_literal(warning), icon=":material/warning:")
+        st.warning(kit.literal(warning), icon=":material/warning:")
 
 
 def _meeting(found: Estimate) -> str:
@@ -47,10 +47,6 @@ def _signed(amount: Any) -> str:
     if amount is None:
         return UNKNOWN
     return usd(amount) if amount >= 0 else f"−{usd(-amount)}"
-
-
-def _literal(text: str) -> str:
-    return text.replace("$", r"\$").replace("~", r"\~")
 
 
 def chart(found: Estimate) -> go.Figure:
@@ -96,7 +92,7 @@ def _ranking(found: Estimate) -> None:
             }
         )
     text = _("At this volume the API costs {api}. The {n} cheapest ways to rent instead:")
-    st.caption(_literal(text.format(api=usd(found.now.api_usd), n=len(rows))))
+    st.caption(kit.literal(text.format(api=usd(found.now.api_usd), n=len(rows))))
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("GPU and model pairs by monthly cost"))
 
 

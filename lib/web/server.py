@@ -76,7 +76,7 @@ class Server:
         await anyio.to_thread.run_sync(kit.close)
 
     def _say_hello(self) -> None:
-        """The login link, once; later starts only tell where the password lies."""
+        """Where to open it, and every way in: the login link as long as nobody has used it."""
         address = self._address or "0.0.0.0"
         host = "127.0.0.1" if address in ("0.0.0.0", "::") else address
         url = f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
