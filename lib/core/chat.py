@@ -55,7 +55,9 @@ class Request:
 
     `model` is the provider's own name, without our prefix. A None option is not sent at all:
     newer models refuse some of them. `stream=False` lets an adapter fetch the answer in one piece.
-    `logprobs` is how many alternatives per token are wanted (0: none).
+    `logprobs` is how many alternatives per token are wanted (0: none). With `choices` the answer is
+    one of these texts; the provider holds the model to it as far as it can, so check it.
+    `raw` says that the only message is the whole prompt, to be sent without a chat template.
     """
 
     model: str
@@ -67,6 +69,8 @@ class Request:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
+    choices: tuple[str, ...] = ()
+    raw: bool = False
     logprobs: int = 0
     thinking: Thinking | None = None
     stream: bool = True
@@ -141,6 +145,8 @@ class ModelInfo:
     """A model as the picker shows it; `reason` says why it is off and what turns it on.
 
     `sampling` False: the model no longer takes temperature and top-p, so they are not sent.
+    `thinks`: it thinks before it answers unless told not to. `scores`: asked with `choices`, it
+    completes a raw prompt and gives every choice's log-probability.
     """
 
     provider: str
@@ -151,6 +157,8 @@ class ModelInfo:
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     sampling: bool = True
+    thinks: bool = False
+    scores: bool = False
 
     @property
     def id(self) -> str:

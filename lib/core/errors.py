@@ -19,6 +19,7 @@ AppError
     ├── Unreachable     retryable
     │   └── NoConnection    nothing was sent
     └── BadReply        retryable
+        └── Broke           status 500: the model's server failed inside
 """
 
 from typing import ClassVar
@@ -134,3 +135,7 @@ class NoConnection(Unreachable):
 class BadReply(ProviderError):
     code, retryable = "bad_reply", True
     default_hint = "Try again; if it stays, look at the model server's own log."
+
+
+class Broke(BadReply):
+    """The model's server answered with status 500."""

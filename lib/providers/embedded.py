@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.core.chat import Done, Event, Modality, ModelInfo, Request
-from lib.core.errors import ModelMissing, NotConfigured, Unreachable
+from lib.core.errors import BadInput, ModelMissing, NotConfigured, Unreachable
+from lib.providers.label_scores import LabelScores
 from lib.providers.line import current
 from lib.providers.openai_wire import OpenAIWire
 
@@ -26,6 +27,14 @@ log = logging.getLogger(__name__)
 WHO = "The embedded model"
 SLOTS = 4  # answers written at the same time; more callers wait in llama.cpp's own queue
 CONTEXT_TOKENS = 4096  # per slot; memory is taken for all of them at the start
+
+
+@dataclass(frozen=True, slots=True)
+class _Wires:
+    """The two ways to ask the running engine."""
+
+    chat: OpenAIWire
+    scores: LabelScores
 
 
 class Embedded:
@@ -38,13 +47,16 @@ class Embedded:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._wire: OpenAIWire | None = None
+        self._wires: _Wires | None = None
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
         if request.model != self._label:
             raise ModelMissing(f"{WHO} is {self._label}, not {request.model}.")
-        started, cold = time.monotonic(), self._wire is None
-        wire = self._loaded()
+        if request.raw and not request.choices:
+            raise BadInput(f"{WHO} completes a raw prompt only with one of given choices.")
+        started, cold = time.monotonic(), self._wires is None
+        wires = self._loaded()
+        wire = wires.scores if request.raw else wires.chat
         load_ms = (time.monotonic() - started) * 1000 if cold else None
         with contextlib.closing(wire.stream(request)) as events:
             for event in events:
@@ -52,25 +64,29 @@ class Embedded:
 
     def models(self) -> list[ModelInfo]:
         reads: tuple[Modality, ...] = ("text", "image") if self._mmproj else ("text",)
-        info = ModelInfo(self.name, self._label, input=reads, context_tokens=CONTEXT_TOKENS)
-        return [info]
+        return [
+            ModelInfo(
+                self.name, self._label, input=reads, context_tokens=CONTEXT_TOKENS, scores=True
+            )
+        ]
 
     def close(self) -> None:
         with self._lock:
             self._drop()
 
     def _drop(self) -> None:
-        if self._wire:
-            self._wire.close()
+        if self._wires:
+            self._wires.chat.close()
+            self._wires.scores.close()
         if self._process:
             _end(self._process)
-        self._wire = self._process = None
+        self._wires = self._process = None
 
-    def _loaded(self) -> OpenAIWire:
+    def _loaded(self) -> _Wires:
         """The running engine; starts it, or starts it again when it has died."""
         with self._lock:
-            if self._wire and self._process and self._process.poll() is None:
-                return self._wire
+            if self._wires and self._process and self._process.poll() is None:
+                return self._wires
             self._drop()
             key, process = secrets.token_urlsafe(32), self._start()
             try:
@@ -79,9 +95,12 @@ class Embedded:
                 _end(process)
                 raise
             self._process = process
-            self._wire = OpenAIWire(WHO, f"{url}/v1", key, self._timeout_s)
+            self._wires = _Wires(
+                OpenAIWire(WHO, f"{url}/v1", key, self._timeout_s),
+                LabelScores(WHO, url, key, self._timeout_s, CONTEXT_TOKENS),
+            )
             log.info("embedded model loaded: %s", self._label)
-            return self._wire
+            return self._wires
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

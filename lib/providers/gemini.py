@@ -71,7 +71,6 @@ def _content(message: Message) -> types.Content:
 
 
 def _config(request: Request) -> types.GenerateContentConfig:
-    schema = request.json_schema
     return types.GenerateContentConfig(
         system_instruction=request.system or None,
         max_output_tokens=request.max_tokens,
@@ -79,10 +78,15 @@ def _config(request: Request) -> types.GenerateContentConfig:
         top_p=request.top_p,
         seed=request.seed,
         stop_sequences=list(request.stop) or None,
-        response_mime_type="application/json" if schema else None,
-        response_json_schema=schema,
+        response_mime_type=gemini_wire.mime(request),
+        response_schema=_choice(request.choices),
+        response_json_schema=request.json_schema,
         thinking_config=_thinking(request),
     )
+
+
+def _choice(choices: tuple[str, ...]) -> types.Schema | None:
+    return types.Schema(type=types.Type.STRING, enum=list(choices)) if choices else None
 
 
 def _thinking(request: Request) -> types.ThinkingConfig | None:
@@ -147,7 +151,8 @@ def _translate(error: Exception, model: str) -> AppError | None:
     inner = body.get("error", body)
     details = inner.get("details", ()) if isinstance(inner, dict) else ()
     headers = getattr(error.response, "headers", None) or {}
-    status = error.code if isinstance(error.code, int) else 500
+    if not isinstance(error.code, int):
+        return BadReply(f"{gemini_wire.WHO} broke off with an error.")
     return gemini_wire.error(
-        status, model, [d for d in details if isinstance(d, dict)], retry_after_s(headers)
+        error.code, model, [d for d in details if isinstance(d, dict)], retry_after_s(headers)
     )

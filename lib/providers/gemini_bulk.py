@@ -14,12 +14,13 @@ from typing import Any
 import grpc
 
 from lib.core.chat import Done, Event, Finish, ModelInfo, Request, Text, Usage
-from lib.core.errors import AppError, BadReply, TimedOut, Unreachable, Unsupported
+from lib.core.errors import AppError, BadReply, NoConnection, TimedOut, Unreachable, Unsupported
 from lib.providers import gemini_wire
 from lib.providers.gemini_protos import as_protos, sdk
-from lib.providers.grpc_line import channel, next_chunk
+from lib.providers.grpc_line import CALLS, channel, never_connected, next_chunk, unreadable
+from lib.providers.hosts import Clients
 from lib.providers.line import Line, current
-from lib.providers.wire import our_errors
+from lib.providers.wire import CONNECTIONS, our_errors
 
 GOOGLE = "generativelanguage.googleapis.com:443"
 
@@ -41,21 +42,25 @@ class GeminiBulk:
         self._rest_root = base_url if base_url and not grpc_target else None
         self._target = grpc_target or GOOGLE
         self._lock = threading.Lock()
+        self._channels = Clients(self._transport, CALLS)
         # Its import takes half a second, which is not the model's first token.
         threading.Thread(target=sdk, daemon=True).start()
 
     @cached_property
     def _rest(self) -> Any:
         from google.ai.generativelanguage import GenerativeServiceClient
+        from requests.adapters import HTTPAdapter
 
         options = {"api_endpoint": self._rest_root, "api_key": self._key}
         client = GenerativeServiceClient(transport="rest", client_options=options)
         transport: Any = client.transport
-        transport._session.hooks["response"].append(_without_thoughts)
+        session = transport._session
+        session.hooks["response"].append(_without_thoughts)
+        pool = HTTPAdapter(pool_maxsize=CONNECTIONS["max_keepalive_connections"])
+        session.mount(f"{self._rest_root}/", pool)  # its own pool keeps ten connections
         return client
 
-    @cached_property
-    def _grpc(self) -> Any:
+    def _transport(self) -> Any:
         """The SDK's transport; its bare stubs can be cancelled while they wait, its client not."""
         from google.ai.generativelanguage import GenerativeServiceClient
 
@@ -82,24 +87,24 @@ class GeminiBulk:
         yield client.generate_content(message, timeout=self._line().left_s(), retry=None)
 
     def _by_call(self, message: Any) -> Generator[Any, None, None]:
-        line, stub = self._line(), self._stubs().generate_content
-        call = stub.future(message, timeout=line.left_s(), metadata=self._metadata(message))
-        with line.waiting(call.cancel):
-            yield call.result()
+        line, metadata = self._line(), self._metadata(message)
+        with self._channels.with_room() as transport:
+            call = transport.generate_content.future(
+                message, timeout=line.left_s(), metadata=metadata
+            )
+            with line.waiting(call.cancel):
+                yield call.result()
 
     def _by_stream(self, message: Any) -> Generator[Any, None, None]:
-        line, stub = self._line(), self._stubs().stream_generate_content
-        # No gRPC deadline: it would end a long answer. The line's bound is on each silence.
-        call = stub(message, metadata=self._metadata(message))
-        try:
-            while (chunk := next_chunk(call, line)) is not None:
-                yield chunk
-        finally:
-            call.cancel()
-
-    def _stubs(self) -> Any:
-        with self._lock:
-            return self._grpc
+        line, metadata = self._line(), self._metadata(message)
+        with self._channels.with_room() as transport:
+            # No gRPC deadline: it would end a long answer. The line's bound is on each silence.
+            call = transport.stream_generate_content(message, metadata=metadata)
+            try:
+                while (chunk := next_chunk(call, line)) is not None:
+                    yield chunk
+            finally:
+                call.cancel()
 
     def _line(self) -> Line:
         return current() or Line(self._timeout_s)
@@ -111,7 +116,7 @@ class GeminiBulk:
         return self._known
 
     def close(self) -> None:
-        if transport := self.__dict__.get("_grpc"):
+        for transport in self._channels.made:
             transport.close()
         if client := self.__dict__.get("_rest"):
             client.transport.close()
@@ -177,16 +182,31 @@ def _translate(error: Exception, model: str) -> AppError | None:
     from google.api_core import exceptions
     from requests import exceptions as requests
 
+    if _not_sent(error):
+        return NoConnection(f"{gemini_wire.WHO} does not answer.")
     if isinstance(error, grpc.RpcError):
+        if unreadable(error):
+            return BadReply(f"{gemini_wire.WHO} sent something that cannot be read.")
         error = exceptions.from_grpc_error(error)  # type: ignore[no-untyped-call]
     if isinstance(error, (exceptions.DeadlineExceeded, requests.Timeout)):
         return TimedOut(f"{gemini_wire.WHO} sent nothing for too long.")
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, (requests.ConnectionError, requests.ChunkedEncodingError)):
         return Unreachable(f"{gemini_wire.WHO} does not answer, or the connection broke.")
     if isinstance(error, exceptions.GoogleAPICallError):
         details = [_plain(detail) for detail in error.details or ()]
         return gemini_wire.error(int(error.code or 500), model, details)
     return None
+
+
+def _not_sent(error: Exception) -> bool:
+    from requests import exceptions as requests
+    from urllib3.exceptions import ConnectTimeoutError  # a refused connection is one of its kind
+
+    if isinstance(error, grpc.RpcError):
+        return never_connected(error)
+    if not isinstance(error, requests.ConnectionError) or not error.args:
+        return False
+    return isinstance(getattr(error.args[0], "reason", None), ConnectTimeoutError)
 
 
 def _plain(detail: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.core.chat import Message, Request
 from lib.core.errors import NotConfigured
+from lib.providers.gemini_wire import mime
 
 _IMPORT_LOCK = threading.Lock()
 
@@ -32,9 +33,8 @@ def as_protos(request: Request) -> Any:
         "top_p": request.top_p,
         "stop_sequences": list(request.stop) or None,
     }
-    if request.json_schema:
-        config["response_mime_type"] = "application/json"
-        config["response_schema"] = _schema(request.json_schema)
+    if schema := _asked(request):
+        config |= {"response_mime_type": mime(request), "response_schema": _schema(schema)}
     system = {"parts": [{"text": request.system}]} if request.system else None
     return protos.GenerateContentRequest(
         model=f"models/{request.model}",
@@ -42,6 +42,12 @@ def as_protos(request: Request) -> Any:
         generation_config={name: value for name, value in config.items() if value is not None},
         system_instruction=system,
     )
+
+
+def _asked(request: Request) -> dict[str, Any] | None:
+    if request.choices:
+        return {"type": "string", "enum": list(request.choices)}
+    return request.json_schema
 
 
 def _content(message: Message) -> dict[str, Any]:
@@ -54,11 +60,15 @@ def _content(message: Message) -> dict[str, Any]:
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """JSON Schema in the OpenAPI subset the old protocol knows."""
-    ours: dict[str, Any] = {"type_": str(schema.get("type", "object")).upper()}
-    for name in ("enum", "required", "description"):
+    """JSON Schema in the OpenAPI subset the old protocol knows: only strings have an enum."""
+    kind = str(schema.get("type", "object")).upper()
+    ours: dict[str, Any] = {"type_": kind}
+    for name in ("required", "description", *(["enum"] if kind == "STRING" else [])):
         if name in schema:
             ours[name] = schema[name]
+    for name, bound in (("min_items", "minItems"), ("max_items", "maxItems")):
+        if bound in schema:
+            ours[name] = schema[bound]
     if "properties" in schema:
         ours["properties"] = {name: _schema(part) for name, part in schema["properties"].items()}
     if "items" in schema:

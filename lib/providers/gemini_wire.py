@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lib.core.chat import Finish, Usage
+from lib.core.chat import Finish, Request, Usage
 from lib.core.errors import AppError, AuthFailed, QuotaExhausted
 from lib.providers.wire import from_status
 
@@ -20,6 +20,13 @@ _FINISH = {
     "MAX_TOKENS": Finish.LENGTH,
     **dict.fromkeys(_REFUSED, Finish.REFUSED),
 }
+
+
+def mime(request: Request) -> str | None:
+    """The form of answer that goes with the request's schema, or with its choices."""
+    if request.choices:
+        return "text/x.enum"
+    return "application/json" if request.json_schema else None
 
 
 def finish(reason: str | None) -> Finish:

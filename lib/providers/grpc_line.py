@@ -1,4 +1,8 @@
-"""gRPC under the same rules as our HTTP: plaintext on loopback only, every wait can be cut."""
+"""gRPC under the same rules as our HTTP: plaintext on loopback only, every wait can be cut.
+
+A connection carries as many calls at once as its server allows, Google's a hundred; gRPC holds all
+further ones back without a word. So many calls are spread over several connections.
+"""
 
 import contextlib
 import ipaddress
@@ -10,6 +14,35 @@ import grpc
 
 from lib.core.errors import TimedOut
 from lib.providers.line import Line
+
+CALLS = 80  # at once over one connection, below the limit servers set
+_OPTIONS = (
+    # Without a pool of its own a channel would share the connection of another to the same target.
+    ("grpc.use_local_subchannel_pool", 1),
+    # By default calls to a server that came back would still fail for up to two minutes.
+    ("grpc.max_reconnect_backoff_ms", 5000),
+)
+# How gRPC's own report of a failed connection begins; a server's status has other words.
+_NOT_CONNECTED = (
+    "failed to connect to all addresses",
+    "errors resolving",
+    "DNS resolution failed",
+)
+_UNREADABLE = "Exception deserializing response!"
+
+
+def never_connected(error: grpc.RpcError) -> bool:
+    """Whether the call failed before anything of it was sent."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and _said(error).startswith(_NOT_CONNECTED)
+
+
+def unreadable(error: grpc.RpcError) -> bool:
+    """Whether an answer came that is no message; gRPC gives that the code of a broken server."""
+    return error.code() is grpc.StatusCode.INTERNAL and _said(error) == _UNREADABLE
+
+
+def _said(error: grpc.RpcError) -> str:
+    return str(error.details() or "")
 
 
 def next_chunk(call: Any, line: Line) -> Any:
@@ -38,7 +71,7 @@ def channel(target: str) -> grpc.Channel:
     host = target.rpartition(":")[0].strip("[]")
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
-            return grpc.insecure_channel(target)
+            return grpc.insecure_channel(target, _OPTIONS)
     if host == "localhost":
-        return grpc.insecure_channel(target)
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials())
+        return grpc.insecure_channel(target, _OPTIONS)
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(), _OPTIONS)

@@ -1,4 +1,4 @@
-"""Several addresses of one kind of server: the next call goes to the one with the fewest open."""
+"""Which way the next call goes: to which of several servers, over which of several clients."""
 
 import contextlib
 import threading
@@ -12,6 +12,35 @@ from lib.core.errors import AppError, Unreachable
 
 Client = TypeVar("Client")
 REST_S = 5.0  # how long a host that did not answer is left alone, if another one is there
+
+
+class Clients(Generic[Client]):
+    """Clients of one server, made by `make` as calls need them; each carries `most` at once.
+
+    The first one with room is next, so few calls at a time share one client and its connections.
+    """
+
+    def __init__(self, make: Callable[[], Client], most: int) -> None:
+        self._make, self._most = make, most
+        self._lock = threading.Lock()
+        self._in_flight: list[int] = []
+        self.made: list[Client] = []
+
+    @contextlib.contextmanager
+    def with_room(self) -> Iterator[Client]:
+        """A client, counted as busier until the block ends."""
+        with self._lock:
+            rooms = (i for i, calls in enumerate(self._in_flight) if calls < self._most)
+            number = next(rooms, len(self.made))
+            if number == len(self.made):
+                self.made.append(self._make())
+                self._in_flight.append(0)
+            self._in_flight[number] += 1
+        try:
+            yield self.made[number]
+        finally:
+            with self._lock:
+                self._in_flight[number] -= 1
 
 
 class Hosts(Generic[Client]):

@@ -1,7 +1,7 @@
 """Ollama through its own client: one host or several."""
 
 import functools
-import re
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -15,7 +15,6 @@ from lib.core.chat import (
     Done,
     Event,
     Finish,
-    Message,
     Modality,
     ModelInfo,
     Request,
@@ -24,23 +23,18 @@ from lib.core.chat import (
     TokenLogprob,
     Usage,
 )
-from lib.core.errors import AppError, BadReply
-from lib.providers.hosts import Hosts
+from lib.core.errors import AppError, BadReply, NoConnection
+from lib.providers.hosts import Clients, Hosts
+from lib.providers.ollama_wire import arguments, surely_cut, window
 from lib.providers.reads import by_name
 from lib.providers.wire import client_options, from_status, our_errors, retry_after_s
 
 WHO = "Ollama"
+# The pool of httpx looks through all its connections at both ends of every call: with hundreds of
+# them in one pool that takes ten times the CPU of the call itself.
+CALLS_PER_CLIENT = 32
 LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a dead host
 SHOWN_S = 60.0  # how long what /api/show says of a model is believed
-
-# Ollama cuts a prompt that does not fit without a word (its own default is 4,096 tokens on small
-# GPUs), so the window is always sent. Steps, because another window reloads the model.
-SMALLEST_WINDOW = 8192
-PICTURE_TOKENS = 1024
-# No tokenizer of a served family puts more than eight characters of ordinary text into a token,
-# so a counted prompt below a token per eight characters has lost a part.
-MOST_CHARACTERS_PER_TOKEN = 8
-SHORT_PROMPT = 4096  # characters; below that the template weighs too much to judge
 
 _READS: dict[str, Modality] = {"vision": "image", "audio": "audio"}
 
@@ -54,6 +48,7 @@ class _Status(Exception):
 
 def _check(response: httpx.Response) -> None:
     if response.status_code >= 400:
+        response.read()  # the connection serves the next call only if nothing is left in it
         raise _Status(response)
 
 
@@ -67,42 +62,37 @@ class Ollama:
             hooks = {"response": [_check]}
             return ollama.Client(host, event_hooks=hooks, **client_options(seconds))
 
-        self._hosts = Hosts({host: client(host, timeout_s) for host in hosts})
+        makers = {host: functools.partial(client, host, timeout_s) for host in hosts}
+        self._hosts = Hosts({host: Clients(makers[host], CALLS_PER_CLIENT) for host in hosts})
         self._listing = {host: client(host, LIST_S) for host in hosts}
+        self._asking = {host: threading.Lock() for host in hosts}
         self._show = functools.lru_cache(maxsize=256)(self._shown)
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
         with (
-            self._hosts.least_busy(request.model) as (host, client),
+            self._hosts.least_busy(request.model) as (host, clients),
+            clients.with_room() as client,
             our_errors(WHO, request.model, _translate),
         ):
-            window = self._window(host, request)
-            chunks = client.chat(**_arguments(request, window))
+            tokens = window(request, _context(self._facts(host, request.model)))
+            chunks = client.chat(**arguments(request, tokens))
             if not request.stream:
                 yield from _events(iter([chunks]), request)
                 return
             with closing(chunks):
                 yield from _events(chunks, request)
 
-    def _window(self, host: str, request: Request) -> int:
-        """Tokens of context to ask for: a power of two that holds prompt and answer, if it can."""
-        limit = _context(self._facts(host, request.model))
-        wanted = _tokens(request) + request.max_tokens
-        window = SMALLEST_WINDOW
-        while window < wanted:
-            window *= 2
-        return min(window, limit) if limit else window
-
-    def _shown(self, host: str, model: str, _minute: int) -> ollama.ShowResponse:
-        return self._listing[host].show(model)
+    def _shown(self, host: str, model: str, _minute: int) -> ollama.ShowResponse | None:
+        try:
+            with our_errors(WHO, model, _translate):
+                return self._listing[host].show(model)
+        except AppError:
+            return None
 
     def _facts(self, host: str, model: str) -> ollama.ShowResponse | None:
         """What the server says of a model; None when it does not, the call itself will tell why."""
-        try:
-            with our_errors(WHO, model, _translate):
-                return self._show(host, model, int(time.monotonic() // SHOWN_S))
-        except AppError:
-            return None
+        with self._asking[host]:  # hundreds of calls that begin together ask once
+            return self._show(host, model, int(time.monotonic() // SHOWN_S))
 
     def models(self) -> list[ModelInfo]:
         found, silent = self._hosts.list_models(self._list)
@@ -117,11 +107,14 @@ class Ollama:
 
     def _info(self, host: str, name: str) -> ModelInfo:
         shown = self._facts(host, name)
-        return ModelInfo(self.name, name, input=_reads(name, shown), context_tokens=_context(shown))
+        thinks = "thinking" in ((shown.capabilities if shown else None) or ())
+        reads, context = _reads(name, shown), _context(shown)
+        return ModelInfo(self.name, name, input=reads, context_tokens=context, thinks=thinks)
 
     def close(self) -> None:
+        made = [one for clients in self._hosts.clients.values() for one in clients.made]
         client: Any  # its close() has no types
-        for client in (*self._hosts.clients.values(), *self._listing.values()):
+        for client in (*made, *self._listing.values()):
             client.close()
 
 
@@ -143,49 +136,6 @@ def _context(shown: ollama.ShowResponse | None) -> int | None:
     return int(lengths[0]) if lengths else None
 
 
-def _characters(request: Request) -> int:
-    return len(request.system) + sum(len(message.text) for message in request.messages)
-
-
-def _tokens(request: Request) -> int:
-    """About the most tokens a prompt can be: letters go two to a token, digits one by one.
-
-    Other scripts are counted by their bytes, half a token each.
-    """
-    texts = [request.system, *(message.text for message in request.messages)]
-    pictures = sum(len(message.media) for message in request.messages)
-    bytes_and_digits = sum(len(text.encode()) + len(re.findall(r"\d", text)) for text in texts)
-    return bytes_and_digits // 2 + pictures * PICTURE_TOKENS
-
-
-def _arguments(request: Request, window: int) -> dict[str, Any]:
-    options = {
-        "num_ctx": window,
-        "num_predict": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "seed": request.seed,
-        "stop": list(request.stop) or None,
-    }
-    system = [{"role": "system", "content": request.system}] if request.system else []
-    return {
-        "model": request.model,
-        "messages": [*system, *map(_message, request.messages)],
-        "stream": request.stream,
-        "think": None if request.thinking is None else request.thinking != "off",
-        "format": request.json_schema,
-        "logprobs": True if request.logprobs else None,
-        "top_logprobs": request.logprobs or None,
-        "options": {name: value for name, value in options.items() if value is not None},
-    }
-
-
-def _message(message: Message) -> dict[str, Any]:
-    # Bytes only: the client reads a string that names a file from this server's disk.
-    images = [ollama.Image(value=bytes(media.data)) for media in message.media]
-    return {"role": message.role, "content": message.text, "images": images or None}
-
-
 def _events(chunks: Iterator[ollama.ChatResponse], request: Request) -> Iterator[Event]:
     for chunk in chunks:
         if chunk.message.thinking:
@@ -202,15 +152,11 @@ def _events(chunks: Iterator[ollama.ChatResponse], request: Request) -> Iterator
 def _done(chunk: ollama.ChatResponse, request: Request) -> Done:
     if chunk.done_reason not in (None, "stop", "length"):
         raise BadReply(f"{WHO} ended the answer for a reason this app does not know.")
-    characters = _characters(request)
-    counted = chunk.prompt_eval_count
     return Done(
         Finish.LENGTH if chunk.done_reason == "length" else Finish.STOP,
         version=chunk.model,
         load_ms=chunk.load_duration / 1e6 if chunk.load_duration is not None else None,
-        prompt_cut=counted is not None
-        and characters >= SHORT_PROMPT
-        and counted * MOST_CHARACTERS_PER_TOKEN < characters,
+        prompt_cut=surely_cut(request, chunk.prompt_eval_count),
     )
 
 
@@ -228,6 +174,8 @@ def _logprobs(chunk: ollama.ChatResponse) -> tuple[TokenLogprob, ...]:
 def _translate(error: Exception, model: str) -> AppError | None:
     if isinstance(error, _Status):
         return from_status(error.status, WHO, model, error.retry_after_s)
+    if type(error) is ConnectionError:  # what the client makes of a refused plain call
+        return NoConnection(f"{WHO} does not answer.")
     if isinstance(error, ollama.ResponseError):  # an error line in mid-stream, status -1
         return BadReply(f"{WHO} broke off with an error.")
     return None

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import openai
 
@@ -37,11 +37,23 @@ _FINISH = {
 }
 
 
+# How a server is told that the answer is one of a few texts: in vLLM's field, in the one it had
+# before 0.12, or as a JSON string, which comes in quotes but is understood by every such server.
+ChoiceForm = Literal["structured_outputs", "guided_choice", "response_format"]
+
+
 class OpenAIWire:
     """`base_url` ends in /v1. `who` names the server in errors, never its address."""
 
-    def __init__(self, who: str, base_url: str, key: str | None, timeout_s: float) -> None:
-        self._who = who
+    def __init__(
+        self,
+        who: str,
+        base_url: str,
+        key: str | None,
+        timeout_s: float,
+        choice_form: ChoiceForm = "response_format",
+    ) -> None:
+        self._who, self._choice_form = who, choice_form
         self._http = client2(timeout_s)
         self.client = openai.OpenAI(
             base_url=base_url,
@@ -54,7 +66,9 @@ class OpenAIWire:
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
         with our_errors(self._who, request.model, self._translate):
-            answer: Any = self.client.chat.completions.create(**_arguments(request))
+            answer: Any = self.client.chat.completions.create(
+                **_arguments(request, self._choice_form)
+            )
             if not request.stream:
                 yield from self._events(iter([answer]))
                 return
@@ -96,7 +110,7 @@ class OpenAIWire:
         return None
 
 
-def _arguments(request: Request) -> dict[str, Any]:
+def _arguments(request: Request, choice_form: ChoiceForm) -> dict[str, Any]:
     system = [{"role": "system", "content": request.system}] if request.system else []
     arguments = {
         "model": request.model,
@@ -108,8 +122,8 @@ def _arguments(request: Request) -> dict[str, Any]:
         "stop": list(request.stop) or None,
         "logprobs": True if request.logprobs else None,
         "top_logprobs": request.logprobs or None,
-        "response_format": _format(request.json_schema),
-        "extra_body": _thinking(request),
+        "response_format": _format(request, choice_form),
+        "extra_body": _choice(request, choice_form) | _thinking(request) or None,
         "stream": request.stream,
         # Without it a stream carries no usage at all.
         "stream_options": {"include_usage": True} if request.stream else None,
@@ -117,23 +131,35 @@ def _arguments(request: Request) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _format(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+def _format(request: Request, choice_form: ChoiceForm) -> dict[str, Any] | None:
+    schema = request.json_schema
+    if request.choices and choice_form == "response_format":
+        schema = {"type": "string", "enum": list(request.choices)}
     if schema is None:
         return None
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
 
 
-def _thinking(request: Request) -> dict[str, Any] | None:
+def _choice(request: Request, choice_form: ChoiceForm) -> dict[str, Any]:
+    if not request.choices or choice_form == "response_format":
+        return {}
+    choices = list(request.choices)
+    if choice_form == "guided_choice":
+        return {"guided_choice": choices}
+    return {"structured_outputs": {"choice": choices}}
+
+
+def _thinking(request: Request) -> dict[str, Any]:
     if request.thinking is None:
-        return None
+        return {}
     return {"chat_template_kwargs": {"enable_thinking": request.thinking != "off"}}
 
 
 def _message(message: Message) -> dict[str, Any]:
     if not message.media:
         return {"role": message.role, "content": message.text}
-    parts = [*map(_part, message.media), {"type": "text", "text": message.text}]
-    return {"role": message.role, "content": parts}
+    text = [{"type": "text", "text": message.text}] if message.text else []
+    return {"role": message.role, "content": [*map(_part, message.media), *text]}
 
 
 def _part(media: Media) -> dict[str, Any]:

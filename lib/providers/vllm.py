@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
 from lib.providers.hosts import Hosts
-from lib.providers.openai_wire import OpenAIWire
+from lib.providers.openai_wire import ChoiceForm, OpenAIWire
 from lib.providers.reads import by_name
 
 WHO = "vLLM"
@@ -12,7 +12,10 @@ LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a
 
 
 class VLLM:
-    """`hosts` are base URLs ending in /v1; `reads` overrules what the model names say."""
+    """`hosts` are base URLs ending in /v1; `reads` overrules what the model names say.
+
+    `choice_form`: which field of the request the servers know for a fixed set of answers.
+    """
 
     name = "vllm"
 
@@ -22,8 +25,11 @@ class VLLM:
         key: str | None,
         timeout_s: float,
         reads: tuple[Modality, ...] | None = None,
+        choice_form: ChoiceForm = "structured_outputs",
     ) -> None:
-        self._hosts = Hosts({host: OpenAIWire(WHO, host, key, timeout_s) for host in hosts})
+        self._hosts = Hosts(
+            {host: OpenAIWire(WHO, host, key, timeout_s, choice_form) for host in hosts}
+        )
         self._listing = {host: OpenAIWire(WHO, host, key, LIST_S) for host in hosts}
         self._reads = reads
 

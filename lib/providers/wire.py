@@ -15,6 +15,7 @@ from lib.core.errors import (
     AuthFailed,
     BadInput,
     BadReply,
+    Broke,
     ModelMissing,
     NoConnection,
     ProviderError,
@@ -27,7 +28,9 @@ from lib.providers.line import HungUp, current, cuttable
 log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
-CONNECTIONS = {"max_connections": 512, "max_keepalive_connections": 64}
+# As many are kept as may be open: a job's three hundred calls would otherwise close and open
+# a connection each as soon as more than a few of them end together.
+CONNECTIONS = {"max_connections": 512, "max_keepalive_connections": 512}
 
 
 def client2(timeout_s: float) -> httpx2.Client:
@@ -66,9 +69,11 @@ def from_status(
     if status == 429:
         return RateLimited(f"{who} asks for fewer requests.", retry_after_s=retry_after_s)
     if status in (502, 503, 504):
-        return Unreachable(f"{who} cannot be used right now (status {status}).", hint=down)
+        return Unreachable(
+            f"{who} cannot be used right now (status {status}).", down, retry_after_s
+        )
     if status >= 500:
-        return BadReply(f"{who} failed inside (status {status}).")
+        return Broke(f"{who} failed inside (status {status}).")
     return BadInput(
         f"{who} did not accept this request (status {status}).",
         hint="The prompt may be too long, or the model cannot take an option or a file.",

@@ -4,11 +4,17 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+
+from lib.core.errors import AppError
+
+Result = TypeVar("Result")
 
 BUSY_S = 30.0  # how long a writer waits for another process's transaction
 
@@ -36,7 +42,48 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             body TEXT NOT NULL, PRIMARY KEY (conversation, position))""",
         "CREATE TABLE media (sha256 TEXT PRIMARY KEY, mime TEXT NOT NULL, data BYTEA NOT NULL)",
     ),
+    "2026-11-22 jobs": (
+        "ALTER TABLE calls ADD COLUMN job TEXT",
+        """CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, created TEXT NOT NULL, finished TEXT, name TEXT NOT NULL,
+            upload TEXT NOT NULL, spec TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
+            run BIGINT NOT NULL, error TEXT, centre TEXT, manifest TEXT NOT NULL,
+            rows_total BIGINT NOT NULL, rows_done BIGINT NOT NULL, rows_failed BIGINT NOT NULL,
+            calls BIGINT NOT NULL, input_tokens BIGINT, output_tokens BIGINT,
+            thinking_tokens BIGINT, cached_tokens BIGINT, cost_picousd BIGINT,
+            budget_picousd BIGINT, spent_picousd BIGINT NOT NULL, reserved_picousd BIGINT NOT NULL,
+            run_started DOUBLE PRECISION, run_rows BIGINT NOT NULL)""",
+        """CREATE TABLE job_chunks (
+            job TEXT NOT NULL, chunk BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+            asks BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (job, chunk))""",
+        """CREATE TABLE job_twins (
+            job TEXT NOT NULL, n BIGINT NOT NULL, first BIGINT NOT NULL, gold TEXT,
+            PRIMARY KEY (job, first, n))""",
+        """CREATE TABLE results (
+            job TEXT NOT NULL, n BIGINT NOT NULL, label TEXT, confidence DOUBLE PRECISION,
+            error TEXT, input_tokens BIGINT, output_tokens BIGINT, thinking_tokens BIGINT,
+            cached_tokens BIGINT, cost_picousd BIGINT, latency_ms DOUBLE PRECISION, key TEXT,
+            gold TEXT, PRIMARY KEY (job, n))""",
+        "CREATE INDEX results_key ON results (key) WHERE key IS NOT NULL",
+        "CREATE TABLE machines (id TEXT PRIMARY KEY, seen DOUBLE PRECISION NOT NULL)",
+        """CREATE TABLE upload_parts (
+            upload TEXT NOT NULL, part BIGINT NOT NULL, data BYTEA NOT NULL,
+            PRIMARY KEY (upload, part))""",
+    ),
 }
+
+
+_IN_TURN = sa.text("SELECT pg_advisory_xact_lock(20261123)")
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One caller's part of a shared transaction."""
+
+    work: Callable[[sa.Connection], Any]
+    done: bool = False
+    result: Any = None
+    error: BaseException | None = None
 
 
 class Database:
@@ -47,7 +94,40 @@ class Database:
         self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
         # SQLite has one writer; its own waiting sleeps and is unfair, this queue is neither.
         self._writers = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self._turns: deque[_Turn] = deque()
+        self._sharing = threading.Lock()
         self._migrate()
+
+    def share(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Run `work(connection)` in a transaction together with whoever else is waiting for one.
+
+        Many threads that write a little each pay for one commit, not for one each. `work` must
+        raise an AppError before it has changed anything, or not at all; it may be run twice.
+        """
+        turn = _Turn(work)
+        self._turns.append(turn)
+        with self._sharing:
+            if not turn.done:
+                self._run_all([self._turns.popleft() for _ in range(len(self._turns))])
+        if turn.error:
+            raise turn.error
+        return turn.result  # type: ignore[no-any-return]
+
+    def _run_all(self, turns: list[_Turn]) -> None:
+        try:
+            with self.write() as connection:
+                if not self.is_sqlite:  # machines in turn: their shared rows would deadlock
+                    connection.execute(_IN_TURN)
+                for turn in turns:
+                    _take(turn, connection)
+        except Exception as error:
+            if len(turns) > 1:  # nothing was committed; whose fault it is shows one by one
+                for turn in turns:
+                    self._run_all([turn])
+                return
+            turns[0].error = error
+        for turn in turns:
+            turn.done = True
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -77,6 +157,14 @@ class Database:
                     connection.execute(sa.text(statement))
                 insert = sa.text("INSERT INTO migrations (name) VALUES (:name)")
                 connection.execute(insert, {"name": name})
+
+
+def _take(turn: _Turn, connection: sa.Connection) -> None:
+    turn.error = None
+    try:
+        turn.result = turn.work(connection)
+    except AppError as error:  # a refusal is an answer
+        turn.error = error
 
 
 def _sqlite(url: str) -> sa.Engine:

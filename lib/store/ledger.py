@@ -67,39 +67,54 @@ class Ledger:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database, self.budget_usd, self._now = database, budget_usd, now
+        self._months: set[str] = set()  # whose row is known to be there
 
-    def open(self, model: str, source: Source, reserve_usd: Decimal) -> str:
+    def open(self, model: str, source: Source, reserve_usd: Decimal, job: str | None = None) -> str:
         """Reserve the worst case and write the call's row; raises OverBudget and writes nothing.
 
-        The row says «incomplete» until `close`: that is the truth if this process dies.
+        The row says «incomplete» until `close`: that is the truth if this process dies. A call of
+        a job is held against the job's own budget too, and counted there.
         """
         started, call = self._now(), new_id()
         month, reserve = f"{started:%Y-%m}", to_pico(reserve_usd)
-        with self._database.write() as connection:
-            connection.execute(_NEW_MONTH, {"month": month})
+        row = {
+            "id": call, "started": started.isoformat(timespec="microseconds"), "month": month,
+            "model": model, "source": source, "finish": Finish.INCOMPLETE.value,
+            "reserve": reserve, "job": job,
+        }  # fmt: skip
+
+        def write(connection: sa.Connection) -> None:
+            if month not in self._months:
+                connection.execute(_NEW_MONTH, {"month": month})
+            if job is not None:
+                self._check_job(connection, job, reserve)
             budget = None if self.budget_usd is None or not reserve else to_pico(self.budget_usd)
             if not self._reserve(connection, month, reserve, budget):
                 raise self._over(connection, month, reserve_usd)
-            row = {
-                "id": call, "started": started.isoformat(timespec="microseconds"), "month": month,
-                "model": model, "source": source, "finish": Finish.INCOMPLETE.value,
-                "reserve": reserve,
-            }  # fmt: skip
+            if job is not None:
+                connection.execute(_OPEN_IN_JOB, {"job": job, "reserve": reserve})
             connection.execute(_OPEN, row)
+
+        self._database.share(write)
+        self._months.add(month)
         return call
 
     def close(self, call: str, outcome: Outcome) -> None:
         """Settle the reservation and complete the row. Closing twice changes nothing."""
         cost = None if outcome.cost_usd is None else to_pico(outcome.cost_usd)
-        with self._database.write() as connection:
+        facts = _columns(outcome)
+
+        def write(connection: sa.Connection) -> None:
             find = {"id": call}
             row = connection.execute(_FIND, find).one()
             keep = row.reserved_picousd if cost is None and not outcome.released else 0
-            columns = {**_columns(outcome), **find, "cost": cost, "keep": keep}
-            if connection.execute(_CLOSE, columns).rowcount:
-                freed = row.reserved_picousd - keep
-                settled = {"month": row.month, "cost": cost or 0, "freed": freed}
-                connection.execute(_SETTLE, settled)
+            if connection.execute(_CLOSE, {**facts, **find, "cost": cost, "keep": keep}).rowcount:
+                settled = {"cost": cost or 0, "freed": row.reserved_picousd - keep}
+                connection.execute(_SETTLE, {**settled, "month": row.month})
+                if row.job is not None:
+                    connection.execute(_SETTLE_IN_JOB, {**settled, "job": row.job})
+
+        self._database.share(write)
 
     def month(self) -> Month:
         with self._database.read() as connection:
@@ -112,6 +127,20 @@ class Ledger:
         with self._database.read() as connection:
             found = connection.execute(sa.text("SELECT * FROM calls ORDER BY started, id"))
             return [{**row, "cost_usd": to_usd(row["cost_picousd"])} for row in found.mappings()]
+
+    def _check_job(self, connection: sa.Connection, job: str, reserve: int) -> None:
+        # Shared transactions run one after the other, so nobody can write between check and update.
+        row = connection.execute(_JOB, {"job": job}).one()
+        if row.budget_picousd is None or not reserve:
+            return
+        used = row.spent_picousd + row.reserved_picousd
+        if used + reserve > row.budget_picousd:
+            left = max(0, row.budget_picousd - used)
+            raise OverBudget(
+                f"The next call could cost ${Decimal(reserve) / PICO:.6f}, and "
+                f"${Decimal(left) / PICO:.6f} of this job's budget is left.",
+                hint="Resume the job with a larger budget_usd.",
+            )
 
     def _reserve(
         self, connection: sa.Connection, month: str, reserve: int, budget: int | None
@@ -155,10 +184,10 @@ _RESERVE = sa.text(
 )
 _RESERVE_WITHIN = sa.text(f"{_RESERVE.text} AND spent_picousd + reserved_picousd <= :room")
 _OPEN = sa.text(
-    "INSERT INTO calls (id, started, month, model, source, finish, reserved_picousd)"
-    " VALUES (:id, :started, :month, :model, :source, :finish, :reserve)"
+    "INSERT INTO calls (id, started, month, model, source, finish, reserved_picousd, job)"
+    " VALUES (:id, :started, :month, :model, :source, :finish, :reserve, :job)"
 )
-_FIND = sa.text("SELECT month, reserved_picousd FROM calls WHERE id = :id")
+_FIND = sa.text("SELECT month, reserved_picousd, job FROM calls WHERE id = :id")
 _CLOSE = sa.text(
     "UPDATE calls SET finish = :finish, error = :error, input_tokens = :input,"
     " output_tokens = :output, thinking_tokens = :thinking, cached_tokens = :cached,"
@@ -168,4 +197,13 @@ _CLOSE = sa.text(
 _SETTLE = sa.text(
     "UPDATE months SET spent_picousd = spent_picousd + :cost,"
     " reserved_picousd = reserved_picousd - :freed WHERE month = :month"
+)
+_JOB = sa.text("SELECT budget_picousd, spent_picousd, reserved_picousd FROM jobs WHERE id = :job")
+_OPEN_IN_JOB = sa.text(
+    "UPDATE jobs SET calls = calls + 1, reserved_picousd = reserved_picousd + :reserve"
+    " WHERE id = :job"
+)
+_SETTLE_IN_JOB = sa.text(
+    "UPDATE jobs SET spent_picousd = spent_picousd + :cost,"
+    " reserved_picousd = reserved_picousd - :freed WHERE id = :job"
 )

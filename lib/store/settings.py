@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     vllm_input: Reads | None = Field(
         None, description=f"a list out of {', '.join(_READABLE)}, comma separated"
     )
+    vllm_choice: Literal["structured_outputs", "guided_choice", "response_format"] = Field(
+        "structured_outputs", description="structured_outputs, guided_choice or response_format"
+    )
     embedded_model: str | None = Field(None, description="a GGUF file, or off")
     embedded_mmproj: Path | None = Field(None, description="the GGUF file of the model's eyes")
     monthly_budget_usd: Usd | None = Field(None, description="US dollars, 0 or more")

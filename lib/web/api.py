@@ -18,8 +18,10 @@ from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import AppError, BadInput, NotFound
 from lib.core.media import read_picture
 from lib.web.attach import Attached, refusal_of
+from lib.web.classify_api import classify_routes
 from lib.web.errors import error_response
 from lib.web.estimate_api import estimate_routes
+from lib.web.jobs_api import job_routes
 from lib.web.shapes import (
     MOST_CHARACTERS,
     MOST_TOKENS,
@@ -33,6 +35,7 @@ from lib.work.app import VERSION, App
 from lib.work.ask import ask, fit, price_of
 from lib.work.fetch import fetch_picture
 from lib.work.generation import Generation
+from lib.work.jobs import JobDesk
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 NO_BUFFERING = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def build_api(app: App) -> FastAPI:
+def build_api(app: App, desk: JobDesk) -> FastAPI:
     api = FastAPI(
         title="Gemini or your own GPU",
         version=VERSION,
@@ -79,6 +82,8 @@ def build_api(app: App) -> FastAPI:
 
     _docs(api)
     api.include_router(estimate_routes(app, PROBLEMS))
+    api.include_router(classify_routes(app, PROBLEMS))
+    api.include_router(job_routes(app, desk, PROBLEMS))
     _errors(api)
     return api
 

@@ -11,6 +11,7 @@ from lib.store import settings
 from lib.web.texts import _, number
 from lib.work.app import App, build
 from lib.work.chats import Chats
+from lib.work.jobs import JobDesk
 from lib.work.marketplace import Marketplace
 
 
@@ -26,6 +27,11 @@ def chats() -> Chats:
 
 
 @functools.cache
+def jobs() -> JobDesk:
+    return JobDesk(app())
+
+
+@functools.cache
 def market() -> Marketplace:
     return Marketplace(app().settings.clore_api_url)
 
@@ -34,8 +40,10 @@ def close() -> None:
     """Stop what is being answered, store it, and close everything."""
     if app.cache_info().currsize:
         chats().close()
+        jobs().close()
         app().close()
     app.cache_clear()
+    jobs.cache_clear()
     chats.cache_clear()
     market.cache_clear()
 

@@ -61,7 +61,7 @@ class Server:
         self.routes: list[BaseRoute] = [
             Route("/healthz", health),
             *login_routes(keyring, throttle),
-            Mount("/api", build_api(self.app)),
+            Mount("/api", build_api(self.app, kit.jobs())),
         ]
         self.middleware = [
             Middleware(Shell, most_bytes=settings.max_upload_mb * 2**20),
@@ -71,6 +71,7 @@ class Server:
     @asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[dict[str, Any]]:
         self._say_hello()
+        threading.Thread(target=kit.jobs().wake, daemon=True).start()
         _stop_answers_at(signal.SIGTERM, signal.SIGINT)
         yield {}
         await anyio.to_thread.run_sync(kit.close)

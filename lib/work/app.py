@@ -14,8 +14,11 @@ from lib.providers.vllm import VLLM
 from lib.store import catalogue
 from lib.store.conversations import Conversations
 from lib.store.database import Database
+from lib.store.job_rows import JobRows
+from lib.store.jobs import Jobs
 from lib.store.ledger import Ledger
 from lib.store.settings import Settings
+from lib.store.uploads import Uploads
 from lib.work.models import Models
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,9 @@ class App:
     database: Database
     ledger: Ledger
     conversations: Conversations
+    jobs: Jobs
+    job_rows: JobRows
+    uploads: Uploads
     prices: PriceList
     models: Models
 
@@ -51,6 +57,9 @@ def build(settings: Settings) -> App:
         database=database,
         ledger=Ledger(database, settings.monthly_budget_usd),
         conversations=Conversations(database),
+        jobs=Jobs(database),
+        job_rows=JobRows(database),
+        uploads=Uploads(database, settings.data_path / "uploads"),
         prices=catalogue.prices(),
         models=Models(providers, _bulk(settings, providers), _off(settings)),
     )
@@ -64,7 +73,9 @@ def _providers(settings: Settings) -> dict[str, Provider]:
     if settings.vllm_base_url:
         key = settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else None
         reads = tuple(settings.vllm_input) if settings.vllm_input else None
-        found["vllm"] = VLLM(settings.vllm_base_url, key, wait_s, reads)
+        found["vllm"] = VLLM(
+            settings.vllm_base_url, key, wait_s, reads, choice_form=settings.vllm_choice
+        )
     file = settings.embedded_file
     if file and file.is_file() and find_spec("xllamacpp"):
         found["embedded"] = Embedded(

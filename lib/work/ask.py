@@ -50,16 +50,23 @@ class Receipt:
 
 
 def ask(
-    app: App, choice: Choice, request: Request, source: Source, line: Line | None = None
+    app: App,
+    choice: Choice,
+    request: Request,
+    source: Source,
+    line: Line | None = None,
+    job: str | None = None,
 ) -> Generator[Text | Thought | Receipt, None, None]:
     """Stream the answer, then its receipt; exactly one ledger row, however it ends.
 
     Closing the generator, or hanging up the line from any thread, ends the call as «stopped»; in
     the second case the receipt still comes. An error is raised after its row is written.
+    The call of a `job` counts against that job's budget too.
     """
     request = fit(choice.info, request)
     line = line or Line(app.settings.model_timeout_s)
-    call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request))
+    most = most_it_can_cost(app, choice, request)
+    call = app.ledger.open(choice.info.id, source, most, job)
     meter = Meter(line)
     error: AppError | None = None
     try:

@@ -68,6 +68,22 @@ class Models:
             return self._choice(self._explicit(provider, name))
         return self._choice(self._bare(model))
 
+    def find_listed(self, model: str | None) -> Choice:
+        """As `find`, but a model its provider surely does not have is ModelMissing.
+
+        For work that goes on when nobody looks: a typing error must show now.
+        """
+        choice = self.find(model)
+        info = choice.info
+        listed = [one for one in self.all() if one.provider == info.provider and one.available]
+        if not listed or any(_is(one, info.name) for one in listed):
+            return choice
+        # Google's list here is the catalogue's, so Google is asked about any other name.
+        has = getattr(choice.provider, "has", None)
+        if has and has(info.name):
+            return choice
+        raise ModelMissing(f"model: {info.provider} has no model called {info.name[:100]}.")
+
     def close(self) -> None:
         for provider in {*self._providers.values(), *self._bulk.values()}:
             provider.close()

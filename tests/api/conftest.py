@@ -19,6 +19,7 @@ from lib.web.api import build_api
 from lib.web.gate import Gate, Keyring, Throttle
 from lib.web.shell import Shell
 from lib.work.app import App, build
+from lib.work.jobs import JobDesk
 from tests.fakes import FakeServer
 
 PASSWORD = "open sesame"
@@ -49,12 +50,14 @@ def api_with(settings: Settings, most_bytes: int = 5_000_000) -> Iterator[Api]:
     app = build(settings)
     gate = Middleware(Gate, Keyring(PASSWORD), Throttle(), True)
     stack = [Middleware(Shell, most_bytes=most_bytes), gate]
-    site = Starlette(routes=[Mount("/api", build_api(app))], middleware=stack)
+    desk = JobDesk(app)
+    site = Starlette(routes=[Mount("/api", build_api(app, desk))], middleware=stack)
     with serving(site) as url:
         headers = {"Authorization": f"Bearer {PASSWORD}"}
         with Api(base_url=f"{url}/api", headers=headers, timeout=30) as client:
             client.app = app
             yield client
+    desk.close()
     app.close()
 
 

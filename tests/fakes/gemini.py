@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.fakes.gemini_errors import BAD_KEY, gemini_error
+from tests.fakes.labels import choices_of
 from tests.fakes.scenario import MEDIA_TOKENS, Ask, Step
 from tests.fakes.talk import Talk
 from tests.fakes.wire import Reply
@@ -56,7 +57,10 @@ def read_ask(model: str, body: dict[str, Any], stream: bool) -> Ask:
     asked = [c for c in contents if c.get("role", "user") == "user"]
     last = asked[-1].get("parts", []) if asked else []
     schema = either(config, "responseJsonSchema") or either(config, "responseSchema")
-    if schema is None and either(config, "responseMimeType") == "application/json":
+    form, choices = either(config, "responseMimeType"), ()
+    if schema and form == "text/x.enum":
+        schema, choices = None, choices_of(schema)
+    elif schema is None and form == "application/json":
         schema = {"type": "object"}
     return Ask(
         model=model,
@@ -64,6 +68,7 @@ def read_ask(model: str, body: dict[str, Any], stream: bool) -> Ask:
         texts=tuple(part["text"] for part in parts if "text" in part),
         media=tuple(_modality(part) for part in parts if "text" not in part),
         schema=schema,
+        choices=choices,
         stream=stream,
     )
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.fakes.scenario import RETRY_AFTER_S
+
 BAD_KEY = "bad"
 
 _TYPE = "type.googleapis.com/google.rpc."
@@ -10,6 +12,9 @@ _ERRORS = {
     "bad_request": (400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
     "rate_limited": (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota."),
     "quota": (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota."),
+    "throttled": (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+    "busy": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
+    "internal": (500, "INTERNAL", "An internal error has occurred. Please retry."),
     "unavailable": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
     "timeout504": (504, "DEADLINE_EXCEEDED", "The request timed out. Please try again."),
 }
@@ -34,8 +39,11 @@ def _details(fault: str, model: str) -> list[dict[str, Any]]:
         service = {"service": "generativelanguage.googleapis.com"}
         info = {"reason": "API_KEY_INVALID", "domain": "googleapis.com", "metadata": service}
         return [{"@type": _TYPE + "ErrorInfo", **info}]
-    if fault not in ("rate_limited", "quota"):
+    if fault not in RETRY_AFTER_S:
         return []
+    retry = {"@type": _TYPE + "RetryInfo", "retryDelay": f"{RETRY_AFTER_S[fault]}s"}
+    if fault not in ("rate_limited", "quota"):
+        return [retry]
     period, value = ("Day", "500") if fault == "quota" else ("Minute", "15")
     violation = {
         "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
@@ -45,5 +53,5 @@ def _details(fault: str, model: str) -> list[dict[str, Any]]:
     }
     return [
         {"@type": _TYPE + "QuotaFailure", "violations": [violation]},
-        {"@type": _TYPE + "RetryInfo", "retryDelay": "37s"},
+        retry,
     ]

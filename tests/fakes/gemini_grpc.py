@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -20,7 +21,8 @@ from tests.fakes.talk import HTML_500
 from tests.fakes.wire import HANG_S, HungUp
 
 SERVICE = "google.ai.generativelanguage.v1beta.GenerativeService"
-WORKERS = 128
+WORKERS = 512
+STREAMS = 100  # at once over one connection, as at Google
 NOT_PROTOBUF = b"\xff\xff\xff"
 
 _Request = GenerateContentRequest.pb()
@@ -31,7 +33,10 @@ _DETAILS = error_details_pb2.DESCRIPTOR
 
 def build_server(register: Register, port: int) -> tuple[grpc.Server, int]:
     """A server that is not started yet, and its port."""
-    server = grpc.server(ThreadPoolExecutor(WORKERS, thread_name_prefix="fake-grpc"))
+    server = grpc.server(
+        ThreadPoolExecutor(WORKERS, thread_name_prefix="fake-grpc"),
+        options=[("grpc.max_concurrent_streams", STREAMS)],
+    )
     handlers = {
         "GenerateContent": grpc.unary_unary_rpc_method_handler(
             lambda request, context: _unary(_Turn(request, context, register, stream=False)),
@@ -92,12 +97,17 @@ class _Turn:
             self.abort("bad_key")
         if not known(self.ask.model):
             self.abort("missing")
+        if fault := self._register.turned_away(self._call):
+            self.abort(fault)
         try:
+            fresh = self._register.note(row.text for row in self.ask.rows)
+            self.ask = replace(self.ask, fresh=fresh)
             scenario = self.ask.scenario
         except ValueError as error:
             self.finish()
             self._context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
-        self.wait(scenario.slow_s)
+        self._register.wait_gathered()
+        self.wait(self._register.door.latency_s() + scenario.slow_s)
         if scenario.fault == "hang":
             self.hang()
         if scenario.fault in ERRORS:

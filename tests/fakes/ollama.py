@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fakes.logprobs import logprob
 from tests.fakes.scenario import Ask, Step
-from tests.fakes.talk import Talk
+from tests.fakes.talk import Talk, retry_after
 from tests.fakes.wire import Reply
 
 DEFAULT_NUM_CTX = 4096
@@ -32,10 +32,13 @@ MODELS = {
 }
 _ERRORS = {
     "rate_limited": (429, "too many requests"),
+    "throttled": (429, "too many requests"),
     "quota": (429, "too many requests"),
     "bad_key": (401, "unauthorized"),
     "bad_request": (400, "invalid options"),
     "unavailable": (503, "server busy, please try again.  maximum pending requests exceeded"),
+    "busy": (503, "server busy, please try again.  maximum pending requests exceeded"),
+    "internal": (500, "llama runner process has terminated: exit status 2"),
     "timeout504": (504, "timed out waiting for llama runner to start"),
 }
 _REASONS = {"length": "length"}
@@ -85,7 +88,7 @@ class OllamaTalk(Talk):
 
     def error(self, fault: str) -> Reply:
         status, text = _ERRORS.get(fault, (404, f"model '{self.ask.model}' not found"))
-        return Reply(status, {"error": text}, {"Retry-After": "37"} if status == 429 else {})
+        return Reply(status, {"error": text}, retry_after(fault))
 
     def payloads(self, step: Step) -> list[Any]:
         if step.kind == "error":

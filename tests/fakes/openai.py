@@ -1,10 +1,11 @@
 """The OpenAI dialect as a vLLM server speaks it."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes.logprobs import logprob
 from tests.fakes.scenario import Ask, Step
-from tests.fakes.talk import Talk
+from tests.fakes.talk import Talk, retry_after
 from tests.fakes.wire import Reply
 
 MAX_MODEL_LEN = 32_768
@@ -13,9 +14,12 @@ MODELS = (VISION, "Qwen/Qwen3-4B")
 
 _ERRORS = {
     "rate_limited": (429, "RateLimitError", "Rate limit reached."),
+    "throttled": (429, "RateLimitError", "Rate limit reached."),
     "quota": (429, "RateLimitError", "Rate limit reached."),
     "bad_request": (400, "BadRequestError", "The request is not valid."),
     "unavailable": (503, "ServiceUnavailableError", "The engine is not ready."),
+    "busy": (503, "ServiceUnavailableError", "The engine is not ready."),
+    "internal": (500, "InternalServerError", "EngineCore encountered an issue."),
     "timeout504": (504, "TimeoutError", "The engine did not answer in time."),
 }
 _FINISH = {"stop": "stop", "length": "length", "safety": "content_filter"}
@@ -64,7 +68,7 @@ def _constraint(body: dict[str, Any]) -> tuple[dict[str, Any] | None, tuple[str,
 
 def _error(status: int, kind: str, message: str) -> Reply:
     body = {"error": {"message": message, "type": kind, "param": None, "code": status}}
-    return Reply(status, body, {"Retry-After": "37"} if status == 429 else {})
+    return Reply(status, body)
 
 
 def _unauthorized(headers: dict[str, str]) -> Reply | None:
@@ -94,7 +98,7 @@ class OpenAITalk(Talk):
         if fault == "bad_key":
             return Reply(401, {"error": "Unauthorized"})
         missing = (404, "NotFoundError", f"The model `{self.ask.model}` does not exist.")
-        return _error(*_ERRORS.get(fault, missing))
+        return replace(_error(*_ERRORS.get(fault, missing)), headers=retry_after(fault))
 
     def payloads(self, step: Step) -> list[Any]:
         if step.kind == "error":

@@ -20,20 +20,20 @@ def document(schema: dict[str, Any], text: str) -> str:
 
 
 def _value(schema: dict[str, Any], text: str, root: dict[str, Any]) -> Any:
-    schema = _resolve(schema, root)
+    schema = resolve(schema, root)
     for key in ("enum", "const"):
         if key in schema:
             return schema[key][0] if key == "enum" else schema[key]
-    kind = _kind(schema)
-    if kind == "object":
+    shape = kind(schema)
+    if shape == "object":
         properties = schema.get("properties") or {"text": {"type": "string"}}
         return {name: _value(part, text, root) for name, part in properties.items()}
-    if kind == "array":
+    if shape == "array":
         return [_value(schema.get("items") or {"type": "string"}, text, root)]
-    return {"integer": 1, "number": 1, "boolean": True, "null": None}.get(kind, text)
+    return {"integer": 1, "number": 1, "boolean": True, "null": None}.get(shape, text)
 
 
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+def resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """Follow `#/$defs/X` and take the first of anyOf / oneOf / allOf."""
     while True:
         if "$ref" in schema:
@@ -48,8 +48,9 @@ def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
         schema = options[0]
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
-        kind = kind[0]
-    return _GOOGLE_TYPES[kind] if isinstance(kind, int) else str(kind).lower()
+def kind(schema: dict[str, Any]) -> str:
+    """The type in JSON Schema's words."""
+    name = schema.get("type", "object" if "properties" in schema else "string")
+    if isinstance(name, list):
+        name = name[0]
+    return _GOOGLE_TYPES[name] if isinstance(name, int) else str(name).lower()

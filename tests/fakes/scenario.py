@@ -2,21 +2,26 @@
 they lead to. The steps are the same in every dialect.
 
 Directives: slow, pace, keepalive (seconds), tokens, think, cached (counts), fault (see FAULTS),
-reasoning (the name of the OpenAI delta field: reasoning or reasoning_content).
+reasoning (the name of the OpenAI delta field: reasoning or reasoning_content), and those of rows
+to be labelled (see labels). Of a pack's rows only the latter count.
 """
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from tests.fakes.labels import ROW_FAULTS, Row, choices_of, pack_answer, read_pack, read_row
 from tests.fakes.sample import document
 
 # Answered with an error status before anything else is sent.
 ERRORS = frozenset(
     {"rate_limited", "quota", "bad_key", "missing", "bad_request"}
-    | {"unavailable", "gateway", "timeout504", "html500"}
+    | {"unavailable", "busy", "gateway", "timeout504", "internal", "html500", "throttled"}
 )
+# The seconds after which a refused client is asked to come back, where it is told so.
+RETRY_AFTER_S = {"rate_limited": 37, "quota": 37, "busy": 37, "throttled": 1}
 FAULTS = ERRORS | (
     {"broken_json", "safety", "prompt_blocked", "no_candidates", "max_tokens", "length_empty"}
     | {"cut", "reset", "mid_error", "no_usage", "hang", "hang_mid"}
@@ -26,6 +31,7 @@ EMPTY_LENGTH_THOUGHTS = 5
 MEDIA_TOKENS = 10
 
 _DIRECTIVE = re.compile(r"\s*#(slow|pace|tokens|think|cached|keepalive|fault|reasoning)=(\S+)")
+_ROW_DIRECTIVE = re.compile(r"\s*#(say|pack|once)=\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,9 @@ def parse(text: str) -> Scenario:
     """Read the directives. Raises ValueError for a fault that does not exist, or a bad number."""
     found = dict(_DIRECTIVE.findall(text))
     fault = found.get("fault", "")
-    if fault and fault not in FAULTS:
-        raise ValueError(f"the fake knows no fault {fault!r}")
+    _check(fault, FAULTS)
     return Scenario(
-        text=_DIRECTIVE.sub("", text).strip(),
+        text=_ROW_DIRECTIVE.sub("", _DIRECTIVE.sub("", text)).strip(),
         slow_s=float(found.get("slow", 0)),
         pace_s=float(found.get("pace", 0)),
         keepalive_s=float(found.get("keepalive", 0)),
@@ -67,6 +72,11 @@ def parse(text: str) -> Scenario:
         fault=fault,
         reasoning_field=found.get("reasoning", "reasoning"),
     )
+
+
+def _check(fault: str, known: frozenset[str]) -> None:
+    if fault and fault not in known:
+        raise ValueError(f"the fake knows no fault {fault!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,8 @@ class Step:
 @dataclass(frozen=True)
 class Ask:
     """A request as every dialect has it. `texts` are all texts, system included; `media` are
-    modalities ("IMAGE", ...); `schema` is a JSON schema, `choices` the only allowed answers."""
+    modalities ("IMAGE", ...); `schema` is a JSON schema, `choices` the only allowed answers;
+    `fresh` are those texts of `rows` that no call before had."""
 
     model: str
     last: str
@@ -96,10 +107,26 @@ class Ask:
     schema: dict[str, Any] | None = None
     choices: tuple[str, ...] = ()
     stream: bool = False
+    fresh: frozenset[str] = frozenset()
+
+    @cached_property
+    def _pack(self) -> tuple[tuple[Row, ...], str]:
+        return read_pack(self.last, self.schema)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """What is to be labelled: the rows of a pack, else the whole last text."""
+        return self._pack[0] or (read_row(self.last),)
 
     @cached_property
     def scenario(self) -> Scenario:
-        return parse(self.last)
+        rows, rest = self._pack
+        scenario = parse(rows[0].text if len(rows) == 1 else rest)
+        for row in self.rows:
+            _check(row.once, FAULTS | ROW_FAULTS)
+            if row.once in FAULTS and row.text in self.fresh:
+                return replace(scenario, fault=row.once)
+        return scenario
 
     @cached_property
     def text_tokens(self) -> int:
@@ -115,8 +142,14 @@ class Ask:
         return script(self.scenario, self._words())
 
     def _words(self) -> list[str]:
-        if self.choices:
-            return split_words(self.choices[0])
+        if self._pack[0] and self.schema:
+            return split_words(pack_answer(self.rows, self.schema, self.fresh))
+        row, in_quotes = self.rows[0], choices_of(self.schema)
+        label = row.said(self.choices or in_quotes, row.text in self.fresh)
+        if in_quotes:
+            return split_words(json.dumps(label, ensure_ascii=False))
+        if self.choices or row.say or row.once in ROW_FAULTS:
+            return split_words(label)
         if self.schema is not None:
             return split_words(document(self.schema, self.scenario.text or "ok"))
         return self.scenario.words

@@ -10,21 +10,25 @@ from typing import Any, Self
 
 from tests.fakes import gemini, ollama, openai
 from tests.fakes.calls import Call, Register
+from tests.fakes.conduct import Conduct
 from tests.fakes.gemini_grpc import build_server
 from tests.fakes.talk import Talk, answer
 from tests.fakes.wire import HungUp, Line, Reply
 
-WRONG_DIRECTIVE = 418
+OWN = {"/stats": Register.stats, "/asked": Register.texts}
 
 
 class FakeServer:
-    """Speaks every provider's dialect. Port 0 means any free port.
+    """Speaks every provider's dialect. Port 0 means any free port; `conduct` is Conduct's fields.
 
-    `calls` holds every call so far, in order; `in_flight` and `max_in_flight` count generations.
+    `calls` holds every call so far, in order, or the last ones when only `keep_calls` are kept;
+    `in_flight` and `max_in_flight` count generations. GET /stats and /asked tell it in JSON.
     """
 
-    def __init__(self, port: int = 0, grpc_port: int = 0) -> None:
-        self._register = Register()
+    def __init__(
+        self, port: int = 0, grpc_port: int = 0, keep_calls: int | None = None, **conduct: Any
+    ) -> None:
+        self._register = Register(Conduct(**conduct), keep_calls)
         self._http = _Server(("127.0.0.1", port), self._register)
         self._grpc, bound = build_server(self._register, grpc_port)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -40,12 +44,26 @@ class FakeServer:
         return [call for call in self.calls if call.generation]
 
     @property
+    def connections(self) -> int:
+        """How many HTTP connections were ever opened."""
+        return self._http.accepted
+
+    @property
     def in_flight(self) -> int:
         return self._register.in_flight
 
     @property
     def max_in_flight(self) -> int:
         return self._register.max_in_flight
+
+    @property
+    def stats(self) -> dict[str, float | None]:
+        return self._register.stats()
+
+    @property
+    def texts(self) -> dict[str, int]:
+        """How often each row's text was asked about; a call that was turned away asked nothing."""
+        return self._register.texts()
 
     def wait_idle(self, timeout_s: float = 2.0) -> bool:
         """Wait until no generation runs; False if one still does. A hang-up needs a moment."""
@@ -75,16 +93,18 @@ class FakeServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 256
+    request_queue_size = 1024
 
     def __init__(self, address: tuple[str, int], register: Register) -> None:
         super().__init__(address, _Handler)
         self.register = register
+        self.accepted = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
+            self.accepted += 1
             self._open.add(request)
         super().process_request(request, client_address)
 
@@ -130,9 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
         model = talk.ask.model if talk else body.get("model", "")
         call = Call(dialect, path, headers, body, model, query=query)
         register = self.server.register
-        register.start(call, generation=talk is not None)
+        if path not in OWN:
+            register.start(call, generation=talk is not None)
         try:
-            reply = None if talk or not speaker else speaker.look_up(path, headers, body)
+            reply = None if talk else _look_up(speaker, register, path, headers, body)
             _answer(Line(self.connection, call, register), talk, reply)
         except HungUp:
             self.close_connection = True
@@ -146,11 +167,16 @@ class _Handler(BaseHTTPRequestHandler):
 def _answer(line: Line, talk: Talk | None, reply: Reply | None) -> None:
     if talk is None:
         return line.whole(reply or Reply(404, {"error": "404 page not found"}))
-    try:
-        talk.ask.steps  # noqa: B018 (computed here, so that a mistyped directive is loud)
-    except ValueError as error:
-        return line.whole(Reply(WRONG_DIRECTIVE, {"error": {"message": str(error)}}))
     return answer(line, talk)
+
+
+def _look_up(
+    speaker: ModuleType | None, register: Register, path: str, headers: dict[str, str], body: Any
+) -> Reply | None:
+    if speaker:
+        found: Reply | None = speaker.look_up(path, headers, body)
+        return found
+    return Reply(200, OWN[path](register)) if path in OWN else None
 
 
 def _speaker(path: str, headers: dict[str, str]) -> ModuleType | None:

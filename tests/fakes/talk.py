@@ -5,10 +5,11 @@ import time
 from abc import ABC, abstractmethod
 from typing import Any
 
-from tests.fakes.scenario import ENDS, ERRORS, Ask, Step
+from tests.fakes.scenario import ENDS, ERRORS, RETRY_AFTER_S, Ask, Step
 from tests.fakes.wire import Line, Reply
 
 PING_S = 0.1
+WRONG_DIRECTIVE = 418
 HTML_500 = "<html><body><h1>500</h1><p>SECRET-IN-HTML at /srv/internal</p></body></html>"
 HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 BROKEN = '{"broken": [{"half'
@@ -56,6 +57,17 @@ def answer(line: Line, talk: Talk) -> None:
     refusal = talk.refusal()
     if refusal:
         return line.whole(refusal)
+    try:
+        ask = line.let_in(talk.ask)
+        if isinstance(ask, str):
+            return line.whole(talk.error(ask))
+        talk.ask, _ = ask, ask.steps  # computed here, so that a mistyped directive is loud
+    except ValueError as error:
+        return line.whole(Reply(WRONG_DIRECTIVE, {"error": {"message": str(error)}}))
+    return _obey(line, talk)
+
+
+def _obey(line: Line, talk: Talk) -> None:
     scenario = talk.ask.scenario
     line.wait(scenario.slow_s)
     if scenario.fault == "hang":
@@ -65,6 +77,11 @@ def answer(line: Line, talk: Talk) -> None:
     if talk.ask.stream:
         return _stream(line, talk)
     return _plain(line, talk)
+
+
+def retry_after(fault: str) -> dict[str, str]:
+    """The header that tells a refused client when to come back."""
+    return {"Retry-After": str(RETRY_AFTER_S[fault])} if fault in RETRY_AFTER_S else {}
 
 
 def common_error(fault: str) -> Reply | None:

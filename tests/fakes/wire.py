@@ -6,11 +6,12 @@ import select
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
 from tests.fakes.calls import Call, Register
+from tests.fakes.scenario import Ask
 
 HANG_S = 30.0
 CHUNKED = {"Transfer-Encoding": "chunked"}
@@ -56,6 +57,16 @@ class Line:
                 self._hang_up()
             # An early next request is no hang-up: from here on only watch for the close itself.
             poll.modify(self._socket, getattr(select, "POLLRDHUP", 0))
+
+    def let_in(self, ask: Ask) -> Ask | str:
+        """The request to answer, after the server's usual time; or the fault it is refused with."""
+        fault = self._register.turned_away(self._call)
+        if fault:
+            return fault
+        fresh = self._register.note(row.text for row in ask.rows)
+        self._register.wait_gathered()
+        self.wait(self._register.door.latency_s())
+        return replace(ask, fresh=fresh)
 
     def hang(self) -> None:
         """Say nothing until the client goes, or HANG_S are over; always raises HungUp."""

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
+from lib.core.errors import OverBudget
 from lib.store.database import MIGRATIONS, Database
 
 ROOT = Path(__file__).parents[2]
@@ -70,21 +73,21 @@ def test_several_processes_may_open_it_first(database_url: str):
     assert applied == list(MIGRATIONS)
 
 
-def test_an_old_database_gets_what_is_new(database_url: str):
-    """A database made before the last migration is brought up to date and keeps its data."""
-    *_, last = MIGRATIONS
-    old = Database(database_url)
+def test_an_old_database_gets_what_is_new(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    """A database made before the last migrations is brought up to date and keeps its data."""
+    _, *later = MIGRATIONS
+    with monkeypatch.context() as before:
+        for name in later:
+            before.delitem(MIGRATIONS, name)
+        old = Database(database_url)
     with old.write() as connection:
         connection.execute(MONTH, {"month": "2026-10"})
-        for table in ("conversations", "messages", "media"):
-            connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("DELETE FROM migrations WHERE name = :name"), {"name": last})
     old.close()
     new = Database(database_url)
     tables, kept, applied = sa.inspect(new.engine).get_table_names(), months(new), names(new)
     new.close()
 
-    assert {"conversations", "messages", "media"} <= set(tables)
+    assert {"conversations", "messages", "media", "jobs", "results"} <= set(tables)
     assert kept == {"2026-10"}
     assert applied == list(MIGRATIONS)
 
@@ -116,3 +119,39 @@ def test_a_reader_does_not_wait_for_a_writer(database: Database):
 
     assert seen == [set()]
     assert months(database) == {"2026-11"}
+
+
+def test_shared_writes_of_many_threads_all_count(database: Database):
+    """Threads that write at once share transactions; nobody's part is lost."""
+    with database.write() as connection:
+        connection.execute(MONTH, {"month": "2026-11"})
+    add = sa.text("UPDATE months SET spent_picousd = spent_picousd + 1")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: database.share(lambda c: c.execute(add)), range(400)))
+    with database.read() as connection:
+        spent = connection.scalar(sa.text("SELECT spent_picousd FROM months"))
+
+    assert spent == 1 + 400
+
+
+def test_one_refusal_does_not_harm_those_who_share(database: Database):
+    """Whoever is refused, or fails, does so alone: the others' writes are there."""
+
+    def write(month: int) -> None:
+        def work(connection: sa.Connection) -> None:
+            if month == 7:
+                raise OverBudget("no")
+            connection.execute(MONTH, {"month": f"m{month}"})
+            if month == 9:
+                connection.execute(sa.text("SELECT nonsense"))
+
+        database.share(work)
+
+    with ThreadPoolExecutor(16) as pool:
+        ended = [pool.submit(write, month) for month in range(40)]
+    failed = {i: type(one.exception()) for i, one in enumerate(ended) if one.exception()}
+
+    assert failed[7] is OverBudget
+    assert issubclass(failed[9], SQLAlchemyError)
+    assert len(failed) == 2
+    assert months(database) == {f"m{i}" for i in range(40) if i not in (7, 9)}

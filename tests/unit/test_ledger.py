@@ -30,7 +30,7 @@ def test_a_call_is_one_row(database: Database):
         "input_tokens": 100, "output_tokens": 50, "thinking_tokens": 20, "cached_tokens": 10,
         "cost_picousd": 97_500_000, "cost_usd": Decimal("0.0000975"), "reserved_picousd": 0,
         "ttft_ms": 412.5, "total_ms": 1000.25, "version": "gemini-3.1-flash-lite-002",
-        "tier": "flex",
+        "tier": "flex", "job": None,
     }  # fmt: skip
 
 

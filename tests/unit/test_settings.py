@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[object, str, object]] = {
     "GPU_USD_PER_HOUR": (None, "0.25", Decimal("0.25")),
     "MODEL_TIMEOUT_S": (120, "0.5", 0.5),
     "VLLM_INPUT": (None, "text, image", ["text", "image"]),
+    "VLLM_CHOICE": ("structured_outputs", "guided_choice", "guided_choice"),
     "HOST": (None, "127.0.0.1", "127.0.0.1"),
     "PORT": (8501, "9000", 9000),
     "MAX_UPLOAD_MB": (200, "50", 50),

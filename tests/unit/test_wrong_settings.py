@@ -33,6 +33,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
         ("VLLM_BASE_URL", "http://a/v1,b"),
         ("VLLM_BASE_URL", "http://me:hunter2@h:99999/v1"),
         ("VLLM_INPUT", "text,smell"),
+        ("VLLM_CHOICE", "grammar"),
         ("MONTHLY_BUDGET_USD", "-1"),
         ("MONTHLY_BUDGET_USD", "nan"),
         ("MONTHLY_BUDGET_USD", "20,5"),

@@ -1,0 +1,80 @@
+"""Uploaded files under random names; with a shared database every machine can get at them."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from lib.core.errors import NotFound
+from lib.store.database import Database
+
+PART_BYTES = 2**20
+STALE_S = 24 * 3600.0  # a file of no job that is older was left behind by a crash
+
+
+class Uploads:
+    """Files in `folder`. On SQLite they are there alone; otherwise parts of them are in the
+    database too, and the folder is this machine's copy."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database, self._folder = database, folder
+
+    def new(self) -> tuple[str, Path]:
+        """A random name and the path to write to; `keep` it then, or `delete` it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = secrets.token_hex(16)
+        return name, self._folder / name
+
+    def keep(self, upload: str) -> None:
+        """The file is written and wanted: let the other machines have it."""
+        if self._database.is_sqlite:
+            return
+        with (self._folder / upload).open("rb") as file:
+            for number, data in enumerate(iter(lambda: file.read(PART_BYTES), b"")):
+                values = {"upload": upload, "part": number, "data": data}
+                with self._database.write() as connection:
+                    connection.execute(_ADD, values)
+
+    def path(self, upload: str) -> Path:
+        """Where the file is on this machine, fetched from the database if need be."""
+        found = self._folder / upload
+        if not found.is_file():
+            self._fetch(upload, found)
+        return found
+
+    def delete(self, upload: str) -> None:
+        (self._folder / upload).unlink(missing_ok=True)
+        with self._database.write() as connection:
+            connection.execute(_DELETE, {"upload": upload})
+
+    def sweep(self, wanted: Iterable[str]) -> None:
+        """Delete old files that belong to no job."""
+        keep = set(wanted)
+        for file in self._folder.glob("*"):
+            if file.name not in keep and file.stat().st_mtime < time.time() - STALE_S:
+                self.delete(file.name)
+
+    def _fetch(self, upload: str, path: Path) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{upload}.{secrets.token_hex(4)}")
+        part = 0
+        with unfinished.open("wb") as file:
+            while (data := self._part(upload, part)) is not None:
+                file.write(data)
+                part += 1
+        if not part:
+            unfinished.unlink()
+            raise NotFound("The job's file is gone.", hint="Upload it again as a new job.")
+        unfinished.rename(path)
+
+    def _part(self, upload: str, part: int) -> bytes | None:
+        with self._database.read() as connection:
+            found: bytes | None = connection.scalar(_GET, {"upload": upload, "part": part})
+            return found
+
+
+_ADD = sa.text("INSERT INTO upload_parts (upload, part, data) VALUES (:upload, :part, :data)")
+_GET = sa.text("SELECT data FROM upload_parts WHERE upload = :upload AND part = :part")
+_DELETE = sa.text("DELETE FROM upload_parts WHERE upload = :upload")

@@ -1,0 +1,214 @@
+"""Jobs over the JSON API: upload, look, steer, fetch; and small lists answered at once."""
+
+import json
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+from fastapi import APIRouter
+from starlette.background import BackgroundTask
+from starlette.datastructures import UploadFile
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+
+from lib.core import spec
+from lib.core.errors import BadInput
+from lib.core.evaluation import Evaluation
+from lib.store.jobs import Job
+from lib.store.result_files import FORMATS
+from lib.work.app import App
+from lib.work.chats import usage_facts
+from lib.work.jobs import JobDesk
+
+KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+Run = Callable[..., Awaitable[Any]]
+
+
+def job_routes(app: App, desk: JobDesk, problems: Any) -> APIRouter:
+    routes = APIRouter(responses=problems)
+    pool = anyio.CapacityLimiter(4)  # of their own: a large file may take seconds
+
+    async def run(verb: Callable[..., Any], *args: Any) -> Any:
+        return await anyio.to_thread.run_sync(partial(verb, *args), limiter=pool)
+
+    _add_uploading(routes, run, app, desk)
+    _add_looking(routes, run, app, desk)
+    _add_steering(routes, run, desk)
+    return routes
+
+
+def _add_uploading(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
+    @routes.post("/jobs", status_code=202, openapi_extra=_UPLOAD)
+    async def create(http: HttpRequest) -> dict[str, str]:
+        """Classify a file's rows in the background."""
+        async with http.form(max_files=1, max_fields=5) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise BadInput("file: this field is missing.", hint="Send it as multipart form.")
+            job = await run(_create, app, desk, file, form.get("spec"))
+        return {"job_id": job.id}
+
+    @routes.delete("/jobs/{job}")
+    async def delete(job: str) -> dict[str, str]:
+        """Delete a job with its file and results; its calls stay in the ledger."""
+        await run(desk.delete, job)
+        return {"deleted": job}
+
+
+def _add_looking(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
+    @routes.get("/jobs")
+    async def jobs() -> dict[str, Any]:
+        """Every job, newest first."""
+        return {"jobs": [job_fields(job) for job in await run(app.jobs.all)]}
+
+    @routes.get("/jobs/{job}")
+    async def one(job: str) -> dict[str, Any]:
+        return job_fields(await run(app.jobs.get, job))
+
+    @routes.get("/jobs/{job}/evaluation")
+    async def evaluation(job: str) -> dict[str, Any]:
+        """How right the labels are, against the gold column."""
+        return evaluation_fields(await run(desk.evaluation, job))
+
+    @routes.get("/jobs/{job}/manifest")
+    async def manifest(job: str) -> dict[str, Any]:
+        """What the results were made with: model, prompt, labels, versions, prices, counts."""
+        return cast(dict[str, Any], await run(desk.manifest, job))
+
+    @routes.get("/jobs/{job}/results", response_class=FileResponse)
+    async def results(job: str, format: str = "csv") -> Response:
+        """The input's columns and what came of each row, in input order."""
+        if format not in FORMATS:
+            raise BadInput(f"format: one of {', '.join(FORMATS)} is wanted.")
+        path: Path = await run(desk.results, job, format)
+        return FileResponse(
+            path, media_type=KINDS[format], filename=f"results.{format}",
+            background=BackgroundTask(os.unlink, path), headers={"Cache-Control": "no-store"},
+        )  # fmt: skip
+
+
+def _add_steering(routes: APIRouter, run: Run, desk: JobDesk) -> None:
+    @routes.post("/jobs/{job}/pause")
+    async def pause(job: str) -> dict[str, Any]:
+        """Finish the calls under way and make no others."""
+        return job_fields(await run(desk.pause, job))
+
+    @routes.post("/jobs/{job}/resume", openapi_extra=_BUDGET)
+    async def resume(job: str, http: HttpRequest) -> dict[str, Any]:
+        """Go on; `budget_usd` is the new total."""
+        return job_fields(await run(desk.resume, job, _budget(await http.body())))
+
+    @routes.post("/jobs/{job}/cancel")
+    async def cancel(job: str) -> dict[str, Any]:
+        """End it for good and keep its rows."""
+        return job_fields(await run(desk.cancel, job))
+
+    @routes.post("/jobs/{job}/retry")
+    async def retry(job: str) -> dict[str, Any]:
+        """Ask the failed rows of a finished job again."""
+        return job_fields(await run(desk.retry, job))
+
+
+def _create(app: App, desk: JobDesk, file: UploadFile, given: Any) -> Job:
+    if not isinstance(given, str):
+        raise BadInput("spec: this field is missing.", hint="Send it as a text field with JSON.")
+    try:
+        asked = spec.parse(json.loads(given))
+    except (ValueError, RecursionError):
+        raise BadInput("spec: it is not valid JSON.") from None
+    name, path = app.uploads.new()
+    try:
+        with path.open("wb") as out:
+            shutil.copyfileobj(file.file, out)
+        return desk.create(name, (file.filename or "file")[:200], asked)
+    except BaseException:
+        app.uploads.delete(name)
+        raise
+
+
+def _budget(body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadInput("The body is not valid JSON.") from None
+    if not isinstance(given, dict) or set(given) - {"budget_usd"}:
+        raise BadInput("body: an object with budget_usd is wanted, or nothing.")
+    return spec.usd(given.get("budget_usd"), "budget_usd")
+
+
+def job_fields(job: Job) -> dict[str, Any]:
+    """A job in the contract's shape; speeds are rows a second, times seconds."""
+    return {
+        "job_id": job.id,
+        "name": job.name,
+        "model": job.model,
+        "state": job.state,
+        "rows_total": job.rows_total,
+        "rows_done": job.rows_done,
+        "rows_failed": job.rows_failed,
+        "calls": job.calls,
+        "usage": usage_facts(job.usage),
+        "cost_usd": None if job.cost_usd is None else float(job.cost_usd),
+        "budget_usd": None if job.budget_usd is None else float(job.budget_usd),
+        "rows_per_s": job.rows_per_s,
+        "eta_s": job.eta_s,
+        "created": job.created,
+        "finished": job.finished,
+        "error": job.error,
+    }
+
+
+def evaluation_fields(found: Evaluation) -> dict[str, Any]:
+    facts = asdict(found)
+    facts["confusion"] = {"labels": facts.pop("labels"), "matrix": facts.pop("matrix")}
+    for name in ("usd_per_1k_rows", "usd_per_1k_correct"):
+        facts[name] = None if facts[name] is None else float(facts[name])
+    return facts
+
+
+_UPLOAD = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "spec"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "spec": {
+                            "type": "string",
+                            "example": '{"text_column": "text", "labels": ["GOOD", "BAD"]}',
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+_BUDGET = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"budget_usd": {"type": "number", "exclusiveMinimum": 0}},
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+"""Calls for a job: paced, waited for, and charged to the rows they were made for."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from lib.core.calibration import Centre
+from lib.core.chat import Finish, Media, Request, Source, Text, TokenLogprob
+from lib.core.errors import AppError, OverBudget, RateLimited
+from lib.core.spec import Spec
+from lib.providers.line import Line
+from lib.work.app import App
+from lib.work.ask import Receipt, ask
+from lib.work.models import Choice
+from lib.work.pace import Pace
+from lib.work.tally import NOTHING, UNKNOWN, Pending, charge, counts_of
+
+
+class Stopped(Exception):
+    """The job is not to make further calls; what is under way is finished."""
+
+
+class Halt(Exception):
+    """The whole job must stop, for this reason; the row was not asked."""
+
+    def __init__(self, error: AppError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of which model. `picture(n)` gives the picture of row n, for picture rows.
+
+    `centre` is a scoring model's calibration if it has one; `keep_centre` stores a new one.
+    """
+
+    app: App
+    choice: Choice
+    spec: Spec
+    source: Source
+    job: str | None = None
+    picture: Callable[[int], Media] | None = None
+    centre: Centre | None = None
+    keep_centre: Callable[[Centre], Centre] = lambda centre: centre
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    logprobs: tuple[TokenLogprob, ...]
+    receipt: Receipt
+
+
+class Caller:
+    """Shared by the threads of one job; `halted` is set when it is to make no further call."""
+
+    def __init__(self, order: Order, halted: threading.Event) -> None:
+        self._order, self._halted = order, halted
+        self._choice = replace(order.choice, provider=order.choice.bulk)
+        self._pace = Pace()
+        self._flight = threading.Condition()
+        self._lines: set[Line] = set()
+
+    def hang_up(self) -> None:
+        """Break off the calls under way; their rows stay unasked."""
+        with self._flight:
+            lines = list(self._lines)
+        for line in lines:
+            line.hang_up()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless the job is stopped; then Stopped is raised."""
+        if self._halted.wait(max(0.0, seconds)):
+            raise Stopped
+
+    def call(self, request: Request, rows: list[Pending]) -> Answer:
+        """One call that goes through; refusals for want of room or of budget are waited out."""
+        while True:
+            sent_at = self._pace.turn(self.wait)
+            started = time.perf_counter()
+            try:
+                answer = self._send(request)
+            except OverBudget as error:  # nothing was sent
+                self._wait_for_budget(error)
+                continue
+            except AppError as error:
+                ms = (time.perf_counter() - started) * 1000
+                charge(rows, NOTHING if error.costs_nothing else UNKNOWN, ms)
+                if isinstance(error, RateLimited) and error.retryable:
+                    self._pace.refused(sent_at, error.retry_after_s)
+                    continue
+                raise
+            self._pace.went_through()
+            receipt = answer.receipt
+            charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
+            return answer
+
+    def _send(self, request: Request) -> Answer:
+        texts: list[str] = []
+        logprobs: list[TokenLogprob] = []
+        with self._line() as line:
+            order = self._order
+            for piece in ask(order.app, self._choice, request, order.source, line, order.job):
+                if isinstance(piece, Text):
+                    texts.append(piece.text)
+                    logprobs += piece.logprobs
+                elif isinstance(piece, Receipt):
+                    receipt = piece
+        if receipt.finish is Finish.STOPPED:
+            raise Stopped
+        return Answer("".join(texts), tuple(logprobs), receipt)
+
+    @contextmanager
+    def _line(self) -> Generator[Line, None, None]:
+        line = Line(self._order.app.settings.model_timeout_s)
+        with self._flight:
+            self._lines.add(line)
+        try:
+            yield line
+        finally:
+            with self._flight:
+                self._lines.discard(line)
+                self._flight.notify_all()
+
+    def _wait_for_budget(self, error: OverBudget) -> None:
+        """Calls under way may turn out cheaper than reserved; without any it is over."""
+        with self._flight:
+            if not self._lines:
+                raise Halt(error)
+            self._flight.wait(timeout=1.0)
+        self.wait(0)

@@ -1,0 +1,158 @@
+"""Jobs on DBOS: what was begun goes on by itself, after a kill and on another machine too.
+
+A run of a job is a workflow that puts its unfinished chunks on a queue; every chunk is a workflow
+that any machine may take. DBOS remembers which of them are not through. It is a singleton of the
+process, so this module holds one too.
+"""
+
+import contextlib
+import logging
+import secrets
+import threading
+import time
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+
+from lib.store.jobs import ACTIVE
+from lib.work.app import App
+from lib.work.job_runs import JobRuns
+
+log = logging.getLogger(__name__)
+
+# Names of workflows, their arguments and this version are written into the database: with another
+# version DBOS leaves unfinished work alone. Raise it only when old chunks cannot be taken on.
+APPLICATION_VERSION = "1"
+QUEUE = "job-chunks"
+CHUNKS_AT_ONCE = 4  # per job and machine: rows enough that no thread waits while one chunk ends
+POLL_S = 0.2
+BEAT_S = 2.0
+DEAD_AFTER_S = 10.0
+CLOSING_PAUSE_S = 0.5
+
+_runs: JobRuns | None = None
+
+
+class Durable:
+    """Starts DBOS for this process; `close` ends it. Only one at a time in a process."""
+
+    def __init__(self, app: App) -> None:
+        global _runs
+        self._app, self._shared = app, not app.database.is_sqlite
+        # Alone, a machine keeps its name, and finds its own unfinished work again at the start.
+        self.machine = secrets.token_hex(8) if self._shared else "local"
+        self.runs = _runs = JobRuns(app)
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        DBOS(config=self._config())
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            partition_worker_concurrency=CHUNKS_AT_ONCE,
+            polling_interval_sec=POLL_S,
+            on_conflict="always_update",
+        )
+        if self._shared:
+            self._beat()
+            threading.Thread(target=self._keep_beating, daemon=True).start()
+        else:
+            app.jobs.restart_clocks()
+        for job in app.jobs.all():
+            if job.state in ACTIVE:  # known to DBOS already, unless we died just before telling it
+                self.start(job.id, job.run)
+
+    def start(self, job: str, run: int) -> None:
+        """Begin a run; doing it twice begins it once."""
+        with SetWorkflowID(f"{job}.{run}"):
+            DBOS.start_workflow(job_run, job, run)
+
+    def stop(self, job: str, run: int) -> None:
+        """Ask no more rows of this run: at once here, within a second on other machines."""
+        self.runs.stop(job)
+        waiting = DBOS.list_queued_workflows(
+            queue_name=QUEUE, workflow_id_prefix=f"{job}.{run}.", status="ENQUEUED",
+            load_input=False,
+        )  # fmt: skip
+        if waiting:
+            DBOS.cancel_workflows([one.workflow_id for one in waiting])
+
+    def close(self) -> None:
+        self.runs.close()
+        if self._shared:
+            with contextlib.suppress(Exception):  # it would be found out in ten seconds anyway
+                self._write(_GONE, {"id": self.machine})
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _config(self) -> DBOSConfig:
+        url = self._app.database.engine.url
+        if self._shared:
+            address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        else:  # a file of its own: two writers of one file would wait for each other
+            address = f"sqlite:///{url.database}.workflows"
+        return {
+            "name": "playground",
+            "system_database_url": address,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self.machine,
+            "log_level": "WARNING",
+            "console_log_level": "WARNING",
+        }
+
+    def _keep_beating(self) -> None:
+        while not self.runs.closing.wait(BEAT_S):
+            try:
+                self._beat()
+            except Exception as error:
+                log.warning("no sign of life could be given: %s", type(error).__name__)
+
+    def _beat(self) -> None:
+        """Say that this machine lives, take over from those that do not, and share with the rest.
+
+        Time is the database's, so clocks that differ do no harm.
+        """
+        self._write(_BEAT, {"id": self.machine})
+        with self._app.database.read() as connection:
+            seen = {row.id: row.silent for row in connection.execute(_SEEN)}
+        for machine, silent_s in seen.items():
+            if silent_s > DEAD_AFTER_S:
+                log.warning("machine %s is gone, its chunks go to the others", machine)
+                # Public in earlier releases; safe to repeat: what lives on has another owner.
+                DBOS._recover_pending_workflows([machine])
+                self._write(_GONE, {"id": machine})
+        self.runs.share_with(sum(silent_s <= DEAD_AFTER_S for silent_s in seen.values()))
+
+    def _write(self, statement: sa.TextClause, values: dict[str, str]) -> None:
+        with self._app.database.write() as connection:
+            connection.execute(statement, values)
+
+
+@DBOS.workflow()
+def job_run(job: str, run: int) -> None:
+    """Queue what is left of a job."""
+    assert _runs is not None
+    chunks = DBOS.run_step({"name": "chunks"}, _runs.begin, job, run)
+    for chunk in chunks:
+        _enqueue(f"{job}.{run}.{chunk}", job, run, chunk)
+    if not chunks:
+        _runs.finish(job, run)
+
+
+@DBOS.workflow()
+def job_chunk(job: str, run: int, chunk: int) -> None:
+    """Ask what is left of a chunk; a process that ends puts it back for whoever comes next."""
+    assert _runs is not None
+    if not _runs.run_chunk(job, run, chunk):
+        time.sleep(CLOSING_PAUSE_S)
+        _enqueue(f"{job}.{run}.{chunk}.{secrets.token_hex(4)}", job, run, chunk)
+
+
+def _enqueue(workflow: str, job: str, run: int, chunk: int) -> None:
+    with SetWorkflowID(workflow), SetEnqueueOptions(queue_partition_key=job):
+        DBOS.enqueue_workflow(QUEUE, job_chunk, job, run, chunk)
+
+
+_BEAT = sa.text(
+    "INSERT INTO machines (id, seen) VALUES (:id, EXTRACT(EPOCH FROM clock_timestamp()))"
+    " ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+)
+_SEEN = sa.text("SELECT id, EXTRACT(EPOCH FROM clock_timestamp()) - seen AS silent FROM machines")
+_GONE = sa.text("DELETE FROM machines WHERE id = :id")

@@ -1,0 +1,172 @@
+"""What this machine does for the jobs that run: chunks of rows come in, results go to the store."""
+
+import threading
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from functools import partial
+
+from lib.core.chat import Media
+from lib.core.errors import AppError, NotFound, OverBudget
+from lib.core.media import read_picture
+from lib.core.task import RowResult
+from lib.store.job_rows import Answered, key_of
+from lib.store.jobs import ACTIVE, Job, State
+from lib.store.row_files import Table, open_table
+from lib.work.app import App
+from lib.work.caller import Order
+from lib.work.crew import Crew
+from lib.work.tally import FREE, Pending
+
+# Calls in flight when the spec does not say. A local model serves few at once: Ollama one by
+# default, the embedded one four.
+CONCURRENCY = {"gemini": 32, "vllm": 32, "ollama": 4, "embedded": 4}
+LOOK_EVERY_S = 0.5  # how soon a pause on another machine is noticed
+LET_FINISH_S = 4.0  # at the end of the process, before calls under way are broken off
+
+
+@dataclass(frozen=True, slots=True)
+class Crewed:
+    run: int
+    concurrency: int
+    crew: Crew
+
+
+class JobRuns:
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._crews: dict[str, Crewed] = {}
+        self._machines = 1
+        self.closing = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def begin(self, job: str, run: int) -> list[int]:
+        """The job runs from now on; the chunks it has left."""
+        self._app.jobs.begin(job, run)
+        return self._app.job_rows.unfinished(job)
+
+    def finish(self, job: str, run: int) -> None:
+        self._app.jobs.finish(job, run)
+
+    def run_chunk(self, job_id: str, run: int, chunk: int) -> bool:
+        """Ask what is left of a chunk; False: it must be done elsewhere, this process is ending."""
+        try:
+            job = self._app.jobs.get(job_id)
+        except NotFound:
+            return True
+        if job.run != run or job.state not in ACTIVE:
+            return True
+        try:
+            crew = self._crew(job)
+            complete = crew.run(self._open(job, chunk))
+        except AppError as error:
+            return self._end(job, error)
+        if crew.error:
+            return self._end(job, crew.error)
+        if complete:
+            self._app.jobs.finish(job.id, run)
+        return complete or not self.closing.is_set()
+
+    def stop(self, job: str) -> None:
+        """No further call for this job here; those under way are finished and kept."""
+        with self._lock:
+            found = self._crews.get(job)
+        if found:
+            found.crew.stop()
+
+    def share_with(self, machines: int) -> None:
+        """So many machines work on the jobs: each takes its part of a job's concurrency."""
+        with self._lock:
+            self._machines = max(1, machines)
+            crews = list(self._crews.values())
+        for one in crews:
+            one.crew.resize(self._part(one.concurrency))
+
+    def close(self) -> None:
+        self.closing.set()
+        with self._lock:
+            crews = [one.crew for one in self._crews.values()]
+        for crew in crews:
+            crew.stop()
+        for crew in crews:
+            if not crew.wait_idle(LET_FINISH_S):
+                crew.hang_up()
+        for crew in crews:
+            crew.wait_idle(1.0)
+
+    def _end(self, job: Job, error: AppError) -> bool:
+        state: State = "over_budget" if isinstance(error, OverBudget) else "failed"
+        self._app.jobs.move(job.id, ACTIVE, state, error, job.run)
+        return True
+
+    def _part(self, concurrency: int) -> int:
+        return max(1, concurrency // self._machines)
+
+    def _crew(self, job: Job) -> Crew:
+        with self._lock:
+            found = self._crews.get(job.id)
+            if found and found.run == job.run:
+                return found.crew
+            if found:  # the run before: its last calls come home first
+                found.crew.stop()
+                found.crew.wait_idle(self._app.settings.model_timeout_s)
+            order = self._order(job)
+            wanted = job.spec.concurrency or CONCURRENCY[order.choice.info.provider]
+            crew = Crew(order, self._part(wanted), partial(self._settle, job.id))
+            self._crews[job.id] = Crewed(job.run, wanted, crew)
+            return crew
+
+    def _order(self, job: Job) -> Order:
+        choice = self._app.models.find(job.model)
+        picture = None
+        table = open_table(self._app.uploads.path(job.upload), job.spec.sheet)
+        if table.kind == "zip":
+            picture = partial(_picture, table)
+        keep = partial(self._app.jobs.keep_centre, job.id)
+        return Order(self._app, choice, job.spec, "job", job.id, picture, job.centre, keep)
+
+    def _open(self, job: Job, chunk: int) -> list[Pending]:
+        """The rows of a chunk to ask; those that an earlier job has answered are settled."""
+        asked = asdict(job.spec.task) | {"votes": job.spec.votes}
+        left = self._app.job_rows.left(job.id, chunk)
+        keys = {row.n: key_of(job.model, asked, row.text or "") for row in left}
+        known = self._app.job_rows.known(list(keys.values())) if job.spec.reuse else {}
+        reused = [
+            Answered(row, _again(job.model, *known[keys[row.n]]), keys[row.n])
+            for row in left
+            if row.text is not None and keys[row.n] in known
+        ]
+        if reused:
+            self._app.job_rows.store(job.id, reused)
+        done = {one.row.n for one in reused}
+        most = job.spec.rows_per_request
+        return [Pending(row, keys[row.n], most) for row in left if row.n not in done]
+
+    def _settle(self, job: str, settled: list[tuple[Pending, RowResult]]) -> None:
+        answered = [Answered(pending.row, result, pending.key) for pending, result in settled]
+        self._app.job_rows.store(job, answered)
+
+    def _watch(self) -> None:
+        """Stop what was paused, cancelled or deleted, by whomever; forget what has ended."""
+        while not self.closing.wait(LOOK_EVERY_S):
+            with self._lock:
+                crews = dict(self._crews)
+            if not crews:
+                continue
+            states = self._app.jobs.states(crews)
+            for job, one in crews.items():
+                state, run = states.get(job, ("cancelled", 0))
+                if state not in ACTIVE or run != one.run:
+                    one.crew.stop()
+                    with self._lock:
+                        if self._crews.get(job) is one:
+                            del self._crews[job]
+
+
+def _again(model: str, label: str, confidence: float | None) -> RowResult:
+    """An answer that was paid for before."""
+    return RowResult(label, confidence, None, model, FREE, Decimal(0))
+
+
+def _picture(table: Table, n: int) -> Media:
+    return read_picture(table.picture(n))

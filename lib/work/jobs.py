@@ -1,0 +1,224 @@
+"""The verbs of classification jobs: create, look, pause, resume, cancel, retry, delete."""
+
+import hashlib
+import itertools
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lib.core.chat import Modality
+from lib.core.comparison import Comparison, compare
+from lib.core.errors import AppError, BadInput, OverBudget, Unsupported
+from lib.core.evaluation import Evaluation, evaluate, label_finder
+from lib.core.reliability import Reliability, reliability
+from lib.core.spec import Spec, check_columns
+from lib.store.jobs import ACTIVE, Job
+from lib.store.ledger import new_id
+from lib.store.result_files import result_cells, result_names, write_results
+from lib.store.row_files import Table, open_table
+from lib.work.app import App
+from lib.work.manifest import made_with
+
+LEAST_CHUNK, MOST_CHUNK = 200, 2000  # rows of a chunk: enough for every call in flight
+RESUMABLE = ("paused", "over_budget", "failed")
+
+
+class JobDesk:
+    """Jobs as people and programs handle them. DBOS starts with the first job, not before."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._durable: Any = None
+
+    def wake(self) -> None:
+        """At the start of the process: go on with what is unfinished, and sweep leftovers."""
+        jobs = self._app.jobs.all()
+        self._app.uploads.sweep(job.upload for job in jobs)
+        if not self._app.database.is_sqlite or any(job.state in ACTIVE for job in jobs):
+            self._engine()
+
+    def create(self, upload: str, name: str, asked: Spec) -> Job:
+        """A job for an uploaded file, which is read to its end first; it starts at once."""
+        choice = self._app.models.find_listed(asked.model)
+        table = open_table(self._app.uploads.path(upload), asked.sheet)
+        pictures = table.kind == "zip"
+        check_columns(asked, table.columns, pictures)
+        needs: Modality = "image" if pictures else "text"
+        if needs not in choice.info.input:
+            raise Unsupported(f"model: {choice.info.id} cannot read {needs} input.")
+        job = new_id()
+        size = (asked.concurrency or 50) * asked.rows_per_request
+        chunk = min(MOST_CHUNK, max(LEAST_CHUNK, size))
+        try:
+            rows = self._app.job_rows.add(job, _rows(table, asked), chunk)
+            self._app.uploads.keep(upload)
+        except AppError:
+            self._app.jobs.delete(job)
+            raise
+        self._app.jobs.add(job, name, upload, asked, choice.info.id, rows)
+        self._app.jobs.keep_manifest(job, made_with(self._app, asked, choice.info, table))
+        self._engine().start(job, 1)
+        return self._app.jobs.get(job)
+
+    def pause(self, job_id: str) -> Job:
+        """Let calls under way finish and make no others; pausing twice is no mistake."""
+        job = self._app.jobs.get(job_id)
+        if job.state == "paused":
+            return job
+        return self._stop(job, "paused", ACTIVE, "pause")
+
+    def cancel(self, job_id: str) -> Job:
+        """End it for good; the rows it has stay."""
+        return self._stop(self._app.jobs.get(job_id), "cancelled", (*ACTIVE, *RESUMABLE), "cancel")
+
+    def resume(self, job_id: str, budget_usd: Decimal | None = None) -> Job:
+        """Go on where it stopped; `budget_usd` is the new total for the whole job."""
+        job = self._app.jobs.get(job_id)
+        if budget_usd is not None and budget_usd <= job.spent_usd:
+            raise BadInput(f"budget_usd: ${job.spent_usd} are spent already; give more than that.")
+        if job.state == "over_budget" and budget_usd is None and job.budget_usd is not None:
+            raise OverBudget(
+                f"${job.spent_usd} of this job's budget of ${job.budget_usd} are spent.",
+                hint="Resume it with a larger budget_usd.",
+            )
+        return self._run_again(job, RESUMABLE, "resume", budget_usd)
+
+    def retry(self, job_id: str) -> Job:
+        """Ask the failed rows of a finished job again."""
+        job = self._app.jobs.get(job_id)
+        if job.state != "done":
+            raise _does_not_fit("retry", job)
+        if not job.rows_failed:
+            return job
+        self._app.job_rows.reopen_failed(job.id)
+        return self._run_again(job, ("done",), "retry", None)
+
+    def delete(self, job_id: str) -> None:
+        """The job with its file, rows and results; one that runs is stopped first."""
+        job = self._app.jobs.get(job_id)
+        if job.state in ACTIVE:
+            self._stop(job, "cancelled", ACTIVE, "cancel")
+        self._app.jobs.delete(job.id)
+        self._app.uploads.delete(job.upload)
+
+    def evaluation(self, job_id: str) -> Evaluation:
+        """How right it was, over the finished rows whose gold is one of the labels."""
+        job = self._app.jobs.get(job_id)
+        if job.spec.gold_column is None:
+            raise BadInput("gold_column: this job has none, so there is nothing to compare with.")
+        counts = self._app.job_rows.counts(job.id)
+        return evaluate(job.spec.task.names, counts, job.cost_usd, job.rows_total)
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """Two jobs over the same rows; which is which stays in the order given."""
+        first, second = self._app.jobs.get(a), self._app.jobs.get(b)
+        names = dict.fromkeys((*first.spec.task.names, *second.spec.task.names))
+        return compare(self._app.job_rows.pairs(a, b), tuple(names))
+
+    def reliability(self, job_id: str) -> Reliability:
+        """How often it is right at each confidence, where both are known."""
+        return reliability(self._app.job_rows.sureness(self._app.jobs.get(job_id).id))
+
+    def rows(self, job_id: str, where: Mapping[str, str | None], most: int) -> list[dict[str, Any]]:
+        """Finished rows whose `gold`, `label` or `error` is the given one, as results show them."""
+        job = self._app.jobs.get(job_id)
+        found = self._app.job_rows.where(job.id, where, most)
+        table = self.table(job)
+        names = (*table.columns, *result_names(table.columns))
+        shown = []
+        with closing(table.rows(range(len(table.columns)))) as rows:
+            for n, cells in enumerate(islice(rows, max(found, default=-1) + 1)):
+                if n in found:
+                    values = (*map(table.text, cells), *result_cells(found[n]))
+                    shown.append({"row": n + 1, **dict(zip(names, values, strict=True))})
+        return shown
+
+    def manifest(self, job_id: str) -> dict[str, Any]:
+        """What the results were made with: enough to make them again."""
+        job = self._app.jobs.get(job_id)
+        counts = {
+            "rows_total": job.rows_total, "rows_done": job.rows_done, "calls": job.calls,
+            "rows_failed": job.rows_failed, "runs": job.run, "state": job.state,
+            "usage": asdict(job.usage), "created": job.created, "finished": job.finished,
+            "cost_usd": None if job.cost_usd is None else str(job.cost_usd),
+        }  # fmt: skip
+        asked = job.spec.as_json()
+        return {"job_id": job.id, "name": job.name, "spec": asked, **job.manifest, "counts": counts}
+
+    def results(self, job_id: str, form: str) -> Path:
+        """A new file with the input and what came of it; whoever asked deletes it."""
+        job = self._app.jobs.get(job_id)
+        with tempfile.NamedTemporaryFile(suffix=f".{form}", delete=False) as file:
+            out = Path(file.name)
+        try:
+            results = self._app.job_rows.results(job.id, job.rows_total)
+            write_results(self.table(job), results, form, out)
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise
+        return out
+
+    def table(self, job: Job) -> Table:
+        """The job's file, to be read again."""
+        return open_table(self._app.uploads.path(job.upload), job.spec.sheet)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._durable:
+                self._durable.close()
+            self._durable = None
+
+    def _engine(self) -> Any:
+        with self._lock:
+            if self._durable is None:
+                from lib.work.durable import Durable  # half a second that not every start needs
+
+                self._durable = Durable(self._app)
+            return self._durable
+
+    def _stop(self, job: Job, to: Any, come_from: Any, verb: str) -> Job:
+        if not self._app.jobs.move(job.id, come_from, to):
+            raise _does_not_fit(verb, self._app.jobs.get(job.id))
+        if job.state in ACTIVE:
+            self._engine().stop(job.id, job.run)
+        return self._app.jobs.get(job.id)
+
+    def _run_again(self, job: Job, come_from: Any, verb: str, budget: Decimal | None) -> Job:
+        run = self._app.jobs.requeue(job.id, come_from, budget)
+        if run is None:
+            raise _does_not_fit(verb, self._app.jobs.get(job.id))
+        self._engine().start(job.id, run)
+        return self._app.jobs.get(job.id)
+
+
+def _rows(table: Table, asked: Spec) -> Iterator[tuple[str | None, str | None]]:
+    """(text, gold) of every row; a gold that is none of the labels counts as none."""
+    gold_of = label_finder(asked.task.names)
+    if table.kind == "zip":
+        names = table.texts("file")
+        # A picture that cannot be read must fail alone, when its row's turn comes.
+        texts = (_digest(table, n) for n, _ in enumerate(names))
+        return zip(texts, itertools.repeat(None))
+    columns = [asked.text_column or ""]
+    if asked.gold_column is None:
+        return ((text, None) for (text,) in table.texts(*columns))
+    found = table.texts(*columns, asked.gold_column)
+    return ((text, gold_of(gold)) for text, gold in found)
+
+
+def _digest(table: Table, n: int) -> str:
+    try:
+        return hashlib.sha256(table.picture(n)).hexdigest()
+    except BadInput:
+        return f"unreadable {n}"
+
+
+def _does_not_fit(verb: str, job: Job) -> BadInput:
+    return BadInput(f"A job that is {job.state.replace('_', ' ')} cannot {verb}.")
