@@ -1,5 +1,6 @@
 """A model's answer -> a label, or nothing: what constrained decoding promises is checked here."""
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +13,22 @@ _MARKS = "\"'`*_~“”‘’«»„ \t\r\n\u00a0"
 
 def label_of(answer: str, names: Iterable[str]) -> str | None:
     """The one name an answer equals, blanks, quotes, marks, a final stop and case apart."""
+    names = tuple(names)
     exact = {name.strip().casefold(): name for name in names}
-    said = answer.strip()
+    said = _unquoted(answer.strip())
     for form in (said, said.strip(_MARKS), said.strip(_MARKS).removesuffix(".").strip(_MARKS)):
         if (found := exact.get(form.casefold())) is not None:
             return found
     bare = {name.strip(_MARKS).removesuffix(".").strip(_MARKS): name for name in names}
     return _only(said.strip(_MARKS).removesuffix(".").strip(_MARKS), bare)
+
+
+def _unquoted(said: str) -> str:
+    """Some servers give a constrained answer as a JSON string."""
+    if said.startswith('"') and said.endswith('"'):
+        with contextlib.suppress(ValueError):
+            return str(json.loads(said))
+    return said
 
 
 def _only(said: str, bare: Mapping[str, str]) -> str | None:

@@ -5,6 +5,7 @@ the name of what is wanted («Sentiment:»), and the model says how likely each 
 """
 
 import re
+from dataclasses import replace
 from itertools import permutations
 
 from lib.core.task import Task
@@ -29,6 +30,16 @@ def prompt(task: Task, text: str) -> str:
         for example in task.examples
     )
     return f"{_head(task)}{shown}Text: {text}\n{kind}:"
+
+
+def prompts(task: Task, text: str) -> tuple[str, ...]:
+    """All ways to ask; a label's log-probability is the mean over them.
+
+    With examples the model knows what is wanted, without them no example's wording misleads it:
+    their mean is right more often than either.
+    """
+    bare = replace(task, examples=())
+    return (prompt(task, text), prompt(bare, text)) if task.examples else (prompt(task, text),)
 
 
 def continuations(task: Task) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Standard prices come from the package genai-prices (offline, dated, MIT); what i
 silently as standard (Google's flex and priority tiers) comes from our own rows.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -174,6 +175,12 @@ class PriceList:
 
 
 def _standard_cost(usage: Usage, model: str, on: datetime, batch: bool = False) -> Decimal | None:
+    # Rows of a job repeat the same counts, and prices change on the hour at the earliest.
+    return _hourly_cost(usage, model, on.replace(minute=0, second=0, microsecond=0), batch)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hourly_cost(usage: Usage, model: str, on: datetime, batch: bool) -> Decimal | None:
     # Imported here: its tables take half a second, and only API models need them.
     from genai_prices import Usage as Counted
     from genai_prices import calc_price

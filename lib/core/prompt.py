@@ -12,6 +12,8 @@ from lib.core.task import Task
 # try after an answer that ran out gets `MORE_TOKENS`: a model that thinks first needs it.
 SPARE_TOKENS = 24
 MORE_TOKENS = 2048
+# A longer list is only written in the prompt: Google is reported to call larger enums too complex.
+MOST_CHOICES = 100
 ITEM_TOKENS = 16  # of {"id": 12, "label": ""} around a label in a pack
 
 
@@ -50,7 +52,7 @@ def single(
         system=_system(task, "image" if picture else "text"),
         max_tokens=MORE_TOKENS if more else _label_tokens(task) + SPARE_TOKENS,
         temperature=0.0,
-        choices=task.names,
+        choices=task.names if len(task.names) <= MOST_CHOICES else (),
         thinking="off" if info.thinks else None,
         logprobs=0 if info.provider == "gemini" else 1,
         stream=False,
@@ -121,12 +123,12 @@ def _shown(task: Task) -> list[Message]:
 
 
 def _schema(task: Task, rows: int) -> dict[str, Any]:
+    label: dict[str, Any] = {"type": "string"}
+    if len(task.names) <= MOST_CHOICES:
+        label["enum"] = list(task.names)
     item = {
         "type": "object",
-        "properties": {
-            "id": {"type": "integer"},
-            "label": {"type": "string", "enum": list(task.names)},
-        },
+        "properties": {"id": {"type": "integer"}, "label": label},
         "required": ["id", "label"],
     }
     return {"type": "array", "items": item, "minItems": rows, "maxItems": rows}

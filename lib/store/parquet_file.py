@@ -2,17 +2,21 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lib.core.errors import BadInput
 from lib.store.archive_bounds import broken_is_bad_input
 from lib.store.cells import bounded, check_columns, unique_names
 from lib.store.parquet_bounds import BATCH, check_parquet
 from lib.store.table import Kind, Rows, Table
 
+_NOT_IN_PYTHON = (ArithmeticError, ValueError, NotImplementedError)
 LINES = (b"\t", b"\n", b"\r")
 
 
@@ -45,13 +49,22 @@ class ParquetTable(Table):
 
 
 def _values(array: Any) -> list[Any]:
-    """What Python has for the values, else texts (the year 12345), else bytes (no UTF-8)."""
-    for kind in (array.type, pa.string()):
-        try:
-            return list(array.cast(kind).to_pylist())
-        except (ArithmeticError, ValueError, NotImplementedError):
-            continue
-    return list(array.cast(pa.binary()).to_pylist())
+    try:
+        return list(array.to_pylist())
+    except _NOT_IN_PYTHON:
+        return [_value(scalar) for scalar in array]
+
+
+def _value(scalar: Any) -> Any:
+    """What Python has for the value, else text (the year 12345), else bytes (no UTF-8)."""
+    try:
+        return scalar.as_py()
+    except _NOT_IN_PYTHON:
+        kind = scalar.type
+        if not pa.types.is_timestamp(kind) and not pa.types.is_date(kind):
+            return scalar.cast(pa.binary()).as_py()
+        unit: Any = getattr(kind, "unit", "D" if pa.types.is_date32(kind) else "ms")
+        return str(np.datetime64(scalar.value, unit))
 
 
 def is_parquet(path: Path) -> bool:
@@ -62,8 +75,14 @@ def is_parquet(path: Path) -> bool:
 
 
 def open_parquet(path: Path) -> ParquetTable:
-    """Reads the file once to know its bounds. Raises BadInput or TooLarge."""
+    """Reads the file once in a process of its own. Raises BadInput or TooLarge."""
     with broken_is_bad_input("The Parquet file"):
+        with path.open("rb") as data:
+            data.seek(-4, SEEK_END)
+            if data.read() != b"PAR1":
+                raise BadInput(
+                    "The Parquet file is damaged, cut short or encrypted.", "Save it again."
+                )
         check_parquet(path)
         with pq.ParquetFile(path) as file:
             columns = unique_names(file.schema_arrow.names)

@@ -19,7 +19,6 @@ from lib.store.result_parquet import write_parquet
 from lib.store.safe_cells import guarded, sheet_cell, sheet_text
 from lib.store.table import Table
 
-FORMATS = ("csv", "xlsx", "jsonl", "parquet")
 RESULT_COLUMNS = (
     "label", "confidence", "error", "model",
     "input_tokens", "output_tokens", "cost_usd", "latency_ms",
@@ -32,18 +31,14 @@ def write_results(table: Table, results: Iterator[RowResult], format: str, out: 
     In CSV and XLSX no cell can become a formula; JSONL and Parquet keep every value.
     Raises BadInput for an unknown format; ValueError when there are not as many results as rows.
     """
-    names = result_names(table.columns)
-    cells = map(result_cells, results)
-    if format == "csv":
-        _write_csv(table, names, cells, out)
-    elif format == "xlsx":
-        _write_xlsx(table, names, cells, out)
-    elif format == "jsonl":
-        _write_jsonl(table, names, cells, out)
-    elif format == "parquet":
-        write_parquet(table, names, cells, out)
-    else:
+    write = _WRITERS.get(format)
+    if write is None:
         raise BadInput(f"format: {format!r} is none of {', '.join(FORMATS)}.")
+    try:
+        write(table, result_names(table.columns), map(result_cells, results), out)
+    except BaseException:  # Half a file must not be taken for a whole one.
+        out.unlink(missing_ok=True)
+        raise
 
 
 def result_names(columns: Iterable[str]) -> tuple[str, ...]:
@@ -99,10 +94,13 @@ def _write_xlsx(
         cell.data_type = "s"  # Else #N/A and its like would become errors, not texts.
         return cell
 
-    sheet.append([written(sheet_text(name)) for name in columns])
-    for own, new in zip(table.rows(range(len(table.columns))), cells, strict=True):
-        sheet.append([written(sheet_cell(value)) for value in chain(own, new)])
-    book.save(out)
+    try:
+        sheet.append([written(sheet_text(name)) for name in columns])
+        for own, new in zip(table.rows(range(len(table.columns))), cells, strict=True):
+            sheet.append([written(sheet_cell(value)) for value in chain(own, new)])
+    finally:  # Also when a row fails, or openpyxl's half-written file outlives the book.
+        sheet.close()
+        book.save(out)
 
 
 def _write_jsonl(
@@ -123,3 +121,12 @@ def _json_lines(table: Table) -> Iterator[str]:
         return
     for row in table.rows(range(len(table.columns))):
         yield json_text(dict(zip(table.columns, row, strict=True)))
+
+
+_WRITERS = {
+    "csv": _write_csv,
+    "xlsx": _write_xlsx,
+    "jsonl": _write_jsonl,
+    "parquet": write_parquet,
+}
+FORMATS = tuple(_WRITERS)

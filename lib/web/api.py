@@ -53,6 +53,16 @@ def build_api(app: App, desk: JobDesk) -> FastAPI:
         redoc_url=None,
         description="Log in with the header Authorization: Bearer <APP_PASSWORD>.",
     )
+    _docs(api)
+    _answers(api, app)
+    api.include_router(estimate_routes(app, PROBLEMS))
+    api.include_router(classify_routes(app, PROBLEMS))
+    api.include_router(job_routes(app, desk, PROBLEMS))
+    _errors(api)
+    return api
+
+
+def _answers(api: FastAPI, app: App) -> None:
     # Its own threads: Streamlit serves files with the shared ones.
     pool = anyio.CapacityLimiter(8)
 
@@ -79,13 +89,6 @@ def build_api(app: App, desk: JobDesk) -> FastAPI:
         start = partial(_see, app, fields, data)
         generation = await anyio.to_thread.run_sync(start, limiter=pool)
         return await _answer(generation, http, stream=False)
-
-    _docs(api)
-    api.include_router(estimate_routes(app, PROBLEMS))
-    api.include_router(classify_routes(app, PROBLEMS))
-    api.include_router(job_routes(app, desk, PROBLEMS))
-    _errors(api)
-    return api
 
 
 def _docs(api: FastAPI) -> None:

@@ -60,13 +60,12 @@ def ask(
     """Stream the answer, then its receipt; exactly one ledger row, however it ends.
 
     Closing the generator, or hanging up the line from any thread, ends the call as «stopped»; in
-    the second case the receipt still comes. An error is raised after its row is written.
-    The call of a `job` counts against that job's budget too.
+    the second case the receipt still comes. An error is raised after its row is written. A `job`
+    is whose budget it counts against too.
     """
     request = fit(choice.info, request)
     line = line or Line(app.settings.model_timeout_s)
-    most = most_it_can_cost(app, choice, request)
-    call = app.ledger.open(choice.info.id, source, most, job)
+    call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
     meter = Meter(line)
     error: AppError | None = None
     try:
@@ -88,8 +87,7 @@ def ask(
         raise
     finally:
         receipt = _receipt(app, choice, meter)
-        app.ledger.close(call, _outcome(receipt, error))
-        log.info("%s %s %s", receipt.model, source, error.code if error else receipt.finish)
+        _close(app, call, source, receipt, error)
     yield receipt
 
 
@@ -208,6 +206,13 @@ def _api_cost(app: App, name: str, usage: Usage, done: Done) -> Decimal | None:
     if cost is None and not name.endswith("-latest"):
         cost = app.prices.cost(usage, name, now, done.tier)
     return cost
+
+
+def _close(app: App, call: str, source: Source, receipt: Receipt, error: AppError | None) -> None:
+    app.ledger.close(call, _outcome(receipt, error))
+    # A job's thousands of calls stand in the ledger; the log is for people.
+    level = logging.DEBUG if source == "job" and not error else logging.INFO
+    log.log(level, "%s %s %s", receipt.model, source, error.code if error else receipt.finish)
 
 
 def _outcome(receipt: Receipt, error: AppError | None) -> Outcome:

@@ -12,7 +12,7 @@ import threading
 import time
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
 from lib.store.jobs import ACTIVE
 from lib.work.app import App
@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 # Names of workflows, their arguments and this version are written into the database: with another
 # version DBOS leaves unfinished work alone. Raise it only when old chunks cannot be taken on.
 APPLICATION_VERSION = "1"
-QUEUE = "job-chunks"
+NAME, QUEUE = "playground", "job-chunks"
 CHUNKS_AT_ONCE = 4  # per job and machine: rows enough that no thread waits while one chunk ends
 POLL_S = 0.2
 BEAT_S = 2.0
+NOTICED_S = BEAT_S + 1.0
 DEAD_AFTER_S = 10.0
 CLOSING_PAUSE_S = 0.5
 
@@ -43,16 +44,13 @@ class Durable:
         self.machine = secrets.token_hex(8) if self._shared else "local"
         self.runs = _runs = JobRuns(app)
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        DBOS(config=self._config())
+        config = self._config()
+        _register_queue(config["system_database_url"] or "")
+        if self._shared and self._beat() > 1:
+            time.sleep(NOTICED_S)  # the others make room first: together they keep a job's bound
+        DBOS(config=config)
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            partition_worker_concurrency=CHUNKS_AT_ONCE,
-            polling_interval_sec=POLL_S,
-            on_conflict="always_update",
-        )
         if self._shared:
-            self._beat()
             threading.Thread(target=self._keep_beating, daemon=True).start()
         else:
             app.jobs.restart_clocks()
@@ -89,7 +87,7 @@ class Durable:
         else:  # a file of its own: two writers of one file would wait for each other
             address = f"sqlite:///{url.database}.workflows"
         return {
-            "name": "playground",
+            "name": NAME,
             "system_database_url": address,
             "application_version": APPLICATION_VERSION,
             "executor_id": self.machine,
@@ -101,28 +99,46 @@ class Durable:
         while not self.runs.closing.wait(BEAT_S):
             try:
                 self._beat()
+                self._take_over()
             except Exception as error:
                 log.warning("no sign of life could be given: %s", type(error).__name__)
 
-    def _beat(self) -> None:
-        """Say that this machine lives, take over from those that do not, and share with the rest.
-
-        Time is the database's, so clocks that differ do no harm.
-        """
+    def _beat(self) -> int:
+        """Say that this machine lives, and share the jobs with the others that do; how many."""
         self._write(_BEAT, {"id": self.machine})
-        with self._app.database.read() as connection:
-            seen = {row.id: row.silent for row in connection.execute(_SEEN)}
-        for machine, silent_s in seen.items():
+        living = sum(silent_s <= DEAD_AFTER_S for silent_s in self._silent_s().values())
+        self.runs.share_with(living)
+        return living
+
+    def _take_over(self) -> None:
+        """What machines that went silent were doing goes back to the queue, for all the others."""
+        for machine, silent_s in self._silent_s().items():
             if silent_s > DEAD_AFTER_S:
                 log.warning("machine %s is gone, its chunks go to the others", machine)
                 # Public in earlier releases; safe to repeat: what lives on has another owner.
                 DBOS._recover_pending_workflows([machine])
                 self._write(_GONE, {"id": machine})
-        self.runs.share_with(sum(silent_s <= DEAD_AFTER_S for silent_s in seen.values()))
+
+    def _silent_s(self) -> dict[str, float]:
+        """Seconds since each machine's last sign, by the database's clock: theirs may differ."""
+        with self._app.database.read() as connection:
+            return {row.id: float(row.silent) for row in connection.execute(_SEEN)}
 
     def _write(self, statement: sa.TextClause, values: dict[str, str]) -> None:
         with self._app.database.write() as connection:
             connection.execute(statement, values)
+
+
+def _register_queue(address: str) -> None:
+    """Before the launch: a queue made after it is only noticed a second later."""
+    DBOS.migrate(address)
+    client = DBOSClient(system_database_url=address, application_name=NAME)
+    try:
+        client.register_queue(
+            QUEUE, partition_worker_concurrency=CHUNKS_AT_ONCE, polling_interval_sec=POLL_S
+        )
+    finally:
+        client.destroy()
 
 
 @DBOS.workflow()

@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
 from lib.core.chat import Done, Event, Finish, Message, Request, Text, TokenLogprob, Usage
 from lib.core.errors import BadInput
+from lib.providers import label_scores
 from lib.providers.embedded import CONTEXT_TOKENS, Embedded
 from lib.providers.line import HungUp, Line
 from tests.contract.conftest import text_of
@@ -97,12 +100,39 @@ def test_a_whole_choice_has_the_product_of_its_steps(loaded: Embedded) -> None:
     assert whole == pytest.approx(first + second, abs=0.05)
 
 
+def test_several_prompts_are_asked_and_averaged(loaded: Embedded) -> None:
+    """Each message is a prompt of its own; counts add up, log-probabilities are their mean."""
+    prompts = (LOVELY, "Text: It broke.\nSentiment:")
+    choices = (" positive", " negative")
+    alone = [events(loaded, prompt, *choices) for prompt in prompts]
+    request = replace(raw(LOVELY, *choices), messages=tuple(Message("user", p) for p in prompts))
+    text, usage, _ = list[Event](loaded.stream(request))
+
+    assert isinstance(text, Text)
+    assert isinstance(usage, Usage)
+    for at, (_, mean) in enumerate(text.logprobs[0].top):
+        assert mean == pytest.approx(fmean(one[0].top[at][1] for one in alone), abs=0.05)
+    assert usage.input_tokens == sum(one[1].input_tokens or 0 for one in alone)
+    assert usage.output_tokens == 2
+
+
 def test_a_choice_the_model_would_never_say_has_its_tiny_probability(loaded: Embedded) -> None:
     """Far down the vocabulary it is still found: never left out, never infinite."""
     found = scores(loaded, "The capital of France is", " Paris", " xylophone", " żółć")
 
     assert all(-400 < logprob < 0 for logprob in found.values())
     assert found[" xylophone"] < -8
+
+
+def test_far_down_the_list_probabilities_are_as_true(
+    loaded: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When only the likeliest token is listed, the others come out the same."""
+    choices = (" negative", " positive", " neutral", " very bad")
+    near = scores(loaded, LOVELY, *choices)
+    monkeypatch.setattr(label_scores, "NEAR", 1)
+
+    assert scores(loaded, LOVELY, *choices) == pytest.approx(near, abs=0.01)
 
 
 def test_the_same_question_has_the_same_answer(loaded: Embedded) -> None:

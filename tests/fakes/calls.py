@@ -72,7 +72,7 @@ class Register:
             fault = self.door.turned_away(self._inside)
             if fault:
                 self._counts["failed" if fault == "unavailable" else "refused"] += 1
-            else:
+            elif call.finished is None:  # else the client has gone already
                 call.let_in = True
                 self._inside += 1
                 self._most_inside = max(self._most_inside, self._inside)

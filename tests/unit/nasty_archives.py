@@ -139,8 +139,11 @@ def parquets() -> Iterator[Nasty]:
         "bad-utf8": pa.array([b"\xff", b"a", b"b"]).view(pa.string()),
         "large": pa.array(["a", "b", "c"], pa.large_string()),
     }
-    for name, array in kinds.items():
-        yield Nasty(f"{name}.parquet", parquet(n=[1, 2, 3], text=array, again=[1, 2, 3]), 3)
+    yield Nasty("every-kind.parquet", parquet(n=[1, 2, 3], **kinds, again=[1, 2, 3]), 3)
+    # With this bit turned, pyarrow 26 aborts the process that looks at the file's statistics.
+    deadly = bytearray(parquet())
+    deadly[624] ^= 1 << 6
+    yield Nasty("deadly.parquet", bytes(deadly), None)
     yield Nasty("no-rows.parquet", parquet(n=pa.array([], pa.int64())), -1)
     bomb = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), ["x" * 1_000_000])
     yield Nasty("bomb.parquet", parquet(text=bomb), -1)

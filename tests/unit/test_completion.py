@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.core.completion import continuations, prompt
+from lib.core.completion import continuations, prompt, prompts
 from lib.core.task import Example, Label, Task
 
 REVIEWS = Task(
@@ -37,6 +37,14 @@ def test_what_rows_share_comes_first() -> None:
     one, other = prompt(REVIEWS, "a"), prompt(REVIEWS, "b")
 
     assert one.removesuffix("a\nSentiment:") == other.removesuffix("b\nSentiment:")
+
+
+def test_a_task_with_examples_asks_with_and_without_them() -> None:
+    """The second way is the bare text; without examples there is only one."""
+    bare = Task(REVIEWS.labels)
+
+    assert prompts(REVIEWS, "x") == (prompt(REVIEWS, "x"), prompt(bare, "x"))
+    assert prompts(bare, "x") == ("Text: x\nSentiment:",)
 
 
 def test_the_instruction_and_the_labels_meanings_stand_above() -> None:

@@ -1,0 +1,134 @@
+"""A job beside another one over the same rows: where they agree, and which is worth its money."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lib.core.comparison import Comparison
+from lib.store.jobs import Job
+from lib.web import job_charts, job_list, job_quality, job_results, kit
+from lib.web.job_charts import Priced
+from lib.web.job_quality import percent
+from lib.web.texts import UNKNOWN, _, number
+
+MOST = 2000  # rows looked through for disagreements
+SHOWN = 200
+MOST_PRICED = 12  # jobs in one chart
+
+
+def show(job: Job) -> None:
+    alike = list(_alike(job))
+    if not alike:
+        st.caption(
+            _("No other job has these rows yet. «Same rows again» starts one with another model, "
+              "and both can be compared here.")
+        )  # fmt: skip
+        return
+    names = {other.id: other for other in alike}
+    chosen = st.selectbox(
+        _("Compare with"), list(names), index=None, key="cls_with", bind="query-params",
+        placeholder=_("another job over the same rows"),
+        format_func=lambda one: _named(names[one]),
+    )  # fmt: skip
+    if chosen is None:
+        return
+    other = names[chosen]
+    _verdict(kit.jobs().compare(job.id, other.id), job, other)
+    _worth([job, *alike])
+    _disagreements(job, other)
+
+
+def _alike(job: Job) -> Iterator[Job]:
+    """Other jobs over as many rows with the same columns."""
+    for other in kit.app().jobs.all():
+        same = other.rows_total == job.rows_total and _shape(other) == _shape(job)
+        if same and other.id != job.id:
+            yield other
+
+
+def _shape(job: Job) -> tuple[Any, Any]:
+    return job.manifest.get("file", {}).get("columns"), job.spec.text_column
+
+
+def _named(job: Job) -> str:
+    return f"{job.model} · {job_list.STATES[job.state][0]} · {job_list.when(job.created)}"
+
+
+def _verdict(found: Comparison, job: Job, other: Job) -> None:
+    with st.container(horizontal=True):
+        st.metric(
+            _("Same label"),
+            percent(found.agreement),
+            border=True,
+            help=_("Of {n} rows that both labelled.").format(n=number(found.rows_labelled)),
+        )
+        st.metric(
+            _("Kappa"),
+            number(found.kappa, 2),
+            border=True,
+            help=_("Agreement beyond chance: 0 is chance, 1 is always."),
+        )
+        st.metric(_("A is right"), percent(found.accuracy_a), border=True)
+        st.metric(_("B is right"), percent(found.accuracy_b), border=True)
+    st.markdown(f"**{kit.literal(found.verdict)}**")
+    told = _("A is this job ({a}), B the other ({b}).").format(a=job.model, b=other.model)
+    if found.rows_gold:
+        told += " " + _("Only A is right on {a} rows, only B on {b} (McNemar's test).").format(
+            a=number(found.only_a_right), b=number(found.only_b_right)
+        )
+    st.caption(kit.literal(told))
+
+
+def _worth(jobs: list[Job]) -> None:
+    """Every comparable job with known accuracy and cost."""
+    scored = [(job, job_quality.scores(job)) for job in jobs[:MOST_PRICED]]
+    points = [Priced(name=job.model, **score) for job, score in scored if score]
+    if len(points) < 2:
+        st.caption(_("Right rows against their cost: shown when two jobs have both."))
+        return
+    st.plotly_chart(
+        job_charts.worth(points), key="cls_worth", config=job_quality.PLAIN,
+        alt=_("Accuracy against dollars per 1,000 right rows"),
+    )  # fmt: skip
+
+
+def _disagreements(job: Job, other: Job) -> None:
+    rows = differing(job, other)
+    st.markdown(_("**Rows they label differently** ({n})").format(n=number(len(rows))))
+    if rows:
+        st.dataframe(
+            pd.DataFrame(rows[:SHOWN]), hide_index=True, alt=_("Rows with different labels")
+        )
+    if job.rows_total > MOST or len(rows) > SHOWN:
+        st.caption(
+            _("Among the first {n} rows; at most {shown} are shown.").format(
+                n=number(MOST), shown=SHOWN
+            )
+        )
+
+
+def differing(job: Job, other: Job) -> list[dict[str, Any]]:
+    """Rows both finished with different labels: the file's text and gold, A's and B's label."""
+    mine, theirs = _by_row(job), _by_row(other)
+    columns = [c for c in (job.spec.text_column or "file", job.spec.gold_column) if c]
+    return [
+        {
+            _("row"): n,
+            **{column: row[column] for column in columns},
+            _("A"): row[_label(job)] or UNKNOWN,
+            _("B"): theirs[n][_label(other)] or UNKNOWN,
+        }
+        for n, row in mine.items()
+        if n in theirs and row[_label(job)] != theirs[n][_label(other)]
+    ]
+
+
+def _by_row(job: Job) -> dict[int, dict[str, Any]]:
+    return {row["row"]: row for row in kit.jobs().rows(job.id, {}, MOST)}
+
+
+def _label(job: Job) -> str:
+    """The result column, called otherwise when the file has one of its name."""
+    return job_results.names_of(job)["label"]
