@@ -42,7 +42,6 @@ def new_job(draft: Draft) -> None:
 
 
 if job := job_panel.find():
-    st.set_page_config(layout="wide")
     job_list.back_button()
     show_job(job)
 else:

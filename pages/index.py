@@ -1,16 +1,22 @@
-"""The frame of every page: title, navigation."""
+"""The frame of every page: title, width, navigation."""
 
 import streamlit as st
 
 from lib.web.texts import _
 
-st.set_page_config(page_title=_("Gemini or your own GPU"), page_icon="⚖️", layout="centered")
-
-st.navigation(
+page = st.navigation(
     [
         st.Page("chat.py", title=_("Chat"), icon=":material/chat:", default=True),
         st.Page("classify.py", title=_("Classify"), icon=":material/label:"),
         st.Page("estimate.py", title=_("Estimate"), icon=":material/query_stats:"),
     ],
     position="top",
-).run()
+)
+# Once a run: a second, different width makes the browser change between both at every click.
+wide = page.url_path == "estimate" or (page.url_path == "classify" and "job" in st.query_params)
+st.set_page_config(
+    page_title=_("Gemini or your own GPU"),
+    page_icon="⚖️",
+    layout="wide" if wide else "centered",
+)
+page.run()

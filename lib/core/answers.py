@@ -3,24 +3,35 @@
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lib.core.chat import TokenLogprob
 
 _MARKS = "\"'`*_~“”‘’«»„ \t\r\n\u00a0"
+# Of a Markdown heading, a list or a quotation; before a number it may be a sign.
+_LEAD = re.compile(r"\A(#{1,6}|[-+>])[ \t]+(?![ \t\d])")
 
 
 def label_of(answer: str, names: Iterable[str]) -> str | None:
-    """The one name an answer equals, blanks, quotes, marks, a final stop and case apart."""
+    """The one name an answer equals, blanks, quotes, marks, a final stop and case apart.
+
+    What equals two names, or none, is no label.
+    """
     names = tuple(names)
     exact = {name.strip().casefold(): name for name in names}
-    said = _unquoted(answer.strip())
-    for form in (said, said.strip(_MARKS), said.strip(_MARKS).removesuffix(".").strip(_MARKS)):
-        if (found := exact.get(form.casefold())) is not None:
-            return found
-    bare = {name.strip(_MARKS).removesuffix(".").strip(_MARKS): name for name in names}
-    return _only(said.strip(_MARKS).removesuffix(".").strip(_MARKS), bare)
+    said = answer.strip()
+    inner = _unquoted(said).strip()
+    if found := {exact[form.casefold()] for form in (said, inner) if form.casefold() in exact}:
+        return found.pop() if len(found) == 1 else None
+    inner = _LEAD.sub("", inner)
+    bare = _bare(inner).casefold()
+    for form in (inner.strip(_MARKS).casefold(), bare):
+        if form in exact:
+            return exact[form]
+    like = [name for name in names if bare and _bare(name).casefold() == bare]
+    return like[0] if len(like) == 1 else None
 
 
 def _unquoted(said: str) -> str:
@@ -31,9 +42,8 @@ def _unquoted(said: str) -> str:
     return said
 
 
-def _only(said: str, bare: Mapping[str, str]) -> str | None:
-    found = [name for form, name in bare.items() if form and form.casefold() == said.casefold()]
-    return found[0] if len(found) == 1 else None
+def _bare(said: str) -> str:
+    return said.strip(_MARKS).removesuffix(".").strip(_MARKS)
 
 
 def labels_of(answer: str, ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
@@ -58,9 +68,17 @@ def _read(answer: str) -> Any:
     if text.startswith("```"):
         text = text.partition("\n")[2].rpartition("```")[0]
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return None
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A key that is said twice with different values has none: neither is surely meant."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found[key] = value if found.get(key, value) == value else None
+    return found
 
 
 def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
@@ -91,7 +109,7 @@ def confidence_of(tokens: Sequence[TokenLogprob]) -> float | None:
     """
     if not tokens or any(not math.isfinite(one.logprob) for one in tokens):
         return None
-    return min(1.0, math.exp(sum(one.logprob for one in tokens)))
+    return math.exp(min(0.0, sum(one.logprob for one in tokens)))
 
 
 def vote(labels: Sequence[str | None]) -> tuple[str | None, float | None]:

@@ -57,7 +57,8 @@ class Request:
     newer models refuse some of them. `stream=False` lets an adapter fetch the answer in one piece.
     `logprobs` is how many alternatives per token are wanted (0: none). With `choices` the answer is
     one of these texts; the provider holds the model to it as far as it can, so check it.
-    `raw` says that the only message is the whole prompt, to be sent without a chat template.
+    `raw` says that each message is a whole prompt, to be sent without a chat template; the choices'
+    log-probabilities are averaged over them.
     """
 
     model: str

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib.core.chat import Media, Message, ModelInfo, Request
-from lib.core.completion import continuations, prompt
+from lib.core.completion import continuations, prompts
 from lib.core.task import Task
 
 # Room for an answer beyond the label itself: quotes, a stop, a few tokens of a template. A second
@@ -35,7 +35,7 @@ def written(request: Request) -> str:
             (message.role, "\n".join([*pictures, message.text] if message.text else pictures))
         )
     if request.raw:
-        return request.messages[0].text
+        return "\n\n[and, averaged with it]\n".join(message.text for message in request.messages)
     return "\n\n".join(f"[{role}]\n{text}" for role, text in said)
 
 
@@ -79,7 +79,7 @@ def pack(task: Task, info: ModelInfo, texts: Sequence[str], more: bool = False) 
 def _scored(task: Task, text: str) -> Request:
     return Request(
         model="",
-        messages=(Message("user", prompt(task, text)),),
+        messages=tuple(Message("user", prompt) for prompt in prompts(task, text)),
         max_tokens=1,
         choices=continuations(task),
         raw=True,

@@ -56,9 +56,8 @@ def parse(given: Any) -> Spec:
         raise BadInput("spec: a JSON object is wanted.")
     for name in given:
         if name not in FIELDS:
-            raise BadInput(
-                f"spec.{str(name)[:100]}: there is no such field.", hint="See /api/docs."
-            )
+            shown = str(name)[:100].encode("utf-8", "replace").decode()  # half a character is none
+            raise BadInput(f"spec.{shown}: there is no such field.", hint="See /api/docs.")
     spec = Spec(
         task=task_of(given),
         text_column=_text(given, "text_column"),

@@ -50,3 +50,7 @@ class RowResult:
     usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal | None = None
     latency_ms: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.label is not None or self.error is not None

@@ -142,6 +142,8 @@ def exact_number(value: Any) -> int | float | None:
         return None
     if isinstance(value, int):
         return value if abs(value) <= 2**53 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     near = float(value)
     try:
         exact = math.isfinite(near) and Decimal(repr(near)) == Decimal(value)

@@ -104,12 +104,17 @@ class JobRows:
 
     def known(self, keys: Sequence[str]) -> dict[str, tuple[str, float | None]]:
         """Label and confidence of answers any job has got, by key."""
+        if not keys:  # Postgres knows no type for an empty list
+            return {}
         with self._database.read() as connection:
             found = connection.execute(job_sql.KNOWN, {"keys": list(keys)})
             return {row.key: (row.label, row.confidence) for row in found}
 
     def store(self, job: str, answered: Sequence[Answered]) -> None:
-        """Store results and count them in the job, all at once; a row that has one keeps it."""
+        """Store results and count them in the job, all at once; a row that has one keeps it.
+
+        A result without label or error only says what an unfinished row took so far.
+        """
 
         def write(connection: sa.Connection) -> None:
             if not connection.execute(job_sql.THERE, {"job": job}).one_or_none():
@@ -119,9 +124,9 @@ class JobRows:
                 values = job_sql.columns(job, one.row.n, one.row.gold, one.key, one.result)
                 if not connection.execute(job_sql.STORE, values).rowcount:
                     continue
-                if one.row.twins:
+                if one.result.finished and one.row.twins:
                     connection.execute(job_sql.STORE, _twins(job, one))
-                copies = 1 + len(one.row.twins)
+                copies = 1 + len(one.row.twins) if one.result.finished else 0
                 total["rows"] += copies
                 total["failed"] += copies if one.result.error else 0
                 for name in job_sql.SUMMED:  # unknown stays unknown, whatever is added to it

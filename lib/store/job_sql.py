@@ -38,7 +38,8 @@ STORE = sa.text(
     f"INSERT INTO results (job, n, {', '.join(_COLUMNS)})"
     f" VALUES (:job, :n, {', '.join(f':{name}' for name in _COLUMNS)})"
     " ON CONFLICT (job, n) DO UPDATE SET label = excluded.label, error = excluded.error,"
-    " confidence = excluded.confidence, latency_ms = results.latency_ms + excluded.latency_ms, "
+    " confidence = excluded.confidence, latency_ms = COALESCE(results.latency_ms"
+    " + excluded.latency_ms, results.latency_ms, excluded.latency_ms), "  # null: no call was made
     + ", ".join(f"{name} = results.{name} + excluded.{name}" for name in SUMMED)
     + " WHERE results.label IS NULL AND results.error IS NULL"
 )

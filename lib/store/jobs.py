@@ -73,8 +73,10 @@ class Jobs:
     def add(self, job: str, name: str, upload: str, asked: Spec, model: str, rows: int) -> None:
         """A new job, queued; its rows are stored already."""
         budget = None if asked.budget_usd is None else to_pico(asked.budget_usd)
+        # Postgres stores no zero byte, and no database half a character.
+        whole = name.replace("\x00", "").encode("utf-8", "replace").decode()
         values = {
-            "id": job, "created": self._iso(), "name": name, "upload": upload, "model": model,
+            "id": job, "created": self._iso(), "name": whole, "upload": upload, "model": model,
             "spec": to_json(asked.as_json()), "rows": rows, "budget": budget, "manifest": "{}",
         }  # fmt: skip
         with self._database.write() as connection:

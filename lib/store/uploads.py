@@ -1,5 +1,6 @@
 """Uploaded files under random names; with a shared database every machine can get at them."""
 
+import contextlib
 import secrets
 import time
 from collections.abc import Iterable
@@ -53,8 +54,11 @@ class Uploads:
         """Delete old files that belong to no job."""
         keep = set(wanted)
         for file in self._folder.glob("*"):
-            if file.name not in keep and file.stat().st_mtime < time.time() - STALE_S:
-                self.delete(file.name)
+            if file.name in keep:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # another process sweeps here too
+                if file.stat().st_mtime < time.time() - STALE_S:
+                    self.delete(file.name)
 
     def _fetch(self, upload: str, path: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

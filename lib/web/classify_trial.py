@@ -10,7 +10,8 @@ from lib.core.evaluation import evaluate, label_finder
 from lib.core.spec import Spec
 from lib.web import kit
 from lib.web.classify_file import Understood
-from lib.web.job_results import problem
+from lib.web.job_quality import exact
+from lib.web.job_results import problem, tidy
 from lib.web.texts import UNKNOWN, _, milliseconds, number, usd
 from lib.work.trial import JobEstimate, Trial, TriedRow
 
@@ -20,9 +21,8 @@ def show(made: Trial, asked: Spec, found: Understood) -> None:
     golds = _golds(asked, found, len(made.rows))
     _score(made, asked, golds)
     rows = [_shown(row, gold, asked) for row, gold in zip(made.rows, golds, strict=True)]
-    table = pd.DataFrame(rows).dropna(axis="columns", how="all")  # nothing is said: no column
     st.dataframe(
-        table, hide_index=True, alt=_("The tried rows with their labels"),
+        tidy(rows), hide_index=True, alt=_("The tried rows with their labels"),
         column_config={
             _("text"): st.column_config.TextColumn(width="medium"),
             _("sure"): st.column_config.NumberColumn(format="%.0f %%"),
@@ -117,8 +117,8 @@ def _elsewhere(found: JobEstimate) -> None:
     rows = [
         {
             _("model"): other.model,
-            _("cost"): usd(other.usd),
-            _("through the Batch API"): usd(other.batch_usd),
+            _("cost"): exact(other.usd),
+            _("through the Batch API"): exact(other.batch_usd),
         }
         for other in found.others
     ]

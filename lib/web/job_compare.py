@@ -26,18 +26,27 @@ def show(job: Job) -> None:
               "and both can be compared here.")
         )  # fmt: skip
         return
-    names = {other.id: other for other in alike}
-    chosen = st.selectbox(
-        _("Compare with"), list(names), index=None, key="cls_with", bind="query-params",
-        placeholder=_("another job over the same rows"),
-        format_func=lambda one: _named(names[one]),
-    )  # fmt: skip
-    if chosen is None:
+    other = _pick({one.id: one for one in alike})
+    if other is None:
         return
-    other = names[chosen]
     _verdict(kit.jobs().compare(job.id, other.id), job, other)
     _worth([job, *alike])
     _disagreements(job, other)
+
+
+def _pick(others: dict[str, Job]) -> Job | None:
+    """The job to compare with; the URL holds its id."""
+    if (asked := st.query_params.get(job_list.OTHER)) in others:
+        st.session_state.setdefault("cls_with", asked)
+    chosen = st.selectbox(
+        _("Compare with"), list(others), index=None, key="cls_with",
+        placeholder=_("another job over the same rows"),
+        format_func=lambda one: _named(others[one]),
+    )  # fmt: skip
+    if chosen is None:
+        return None
+    st.query_params[job_list.OTHER] = chosen
+    return others[chosen]
 
 
 def _alike(job: Job) -> Iterator[Job]:
@@ -62,16 +71,18 @@ def _verdict(found: Comparison, job: Job, other: Job) -> None:
             _("Same label"),
             percent(found.agreement),
             border=True,
+            height="stretch",
             help=_("Of {n} rows that both labelled.").format(n=number(found.rows_labelled)),
         )
         st.metric(
             _("Kappa"),
             number(found.kappa, 2),
             border=True,
+            height="stretch",
             help=_("Agreement beyond chance: 0 is chance, 1 is always."),
         )
-        st.metric(_("A is right"), percent(found.accuracy_a), border=True)
-        st.metric(_("B is right"), percent(found.accuracy_b), border=True)
+        st.metric(_("A is right"), percent(found.accuracy_a), border=True, height="stretch")
+        st.metric(_("B is right"), percent(found.accuracy_b), border=True, height="stretch")
     st.markdown(f"**{kit.literal(found.verdict)}**")
     told = _("A is this job ({a}), B the other ({b}).").format(a=job.model, b=other.model)
     if found.rows_gold:
@@ -82,15 +93,22 @@ def _verdict(found: Comparison, job: Job, other: Job) -> None:
 
 
 def _worth(jobs: list[Job]) -> None:
-    """Every comparable job with known accuracy and cost."""
-    scored = [(job, job_quality.scores(job)) for job in jobs[:MOST_PRICED]]
-    points = [Priced(name=job.model, **score) for job, score in scored if score]
+    """Every model that has done these rows, by its newest job with known accuracy and cost."""
+    newest: dict[str, Priced] = {}
+    for job in jobs:
+        if job.state == "done" and job.model not in newest and (score := job_quality.scores(job)):
+            newest[job.model] = Priced(name=job.model, **score)
+    points = list(newest.values())[:MOST_PRICED]
     if len(points) < 2:
-        st.caption(_("Right rows against their cost: shown when two jobs have both."))
+        st.caption(_("Right rows against their cost: shown when two models have both."))
         return
     st.plotly_chart(
         job_charts.worth(points), key="cls_worth", config=job_quality.PLAIN,
         alt=_("Accuracy against dollars per 1,000 right rows"),
+    )  # fmt: skip
+    st.caption(
+        _("Up and left is better. Answers taken from earlier jobs cost nothing, so a job with many "
+          "of them looks cheaper than its model is.")
     )  # fmt: skip
 
 

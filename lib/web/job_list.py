@@ -10,6 +10,7 @@ from lib.web import kit
 from lib.web.texts import UNKNOWN, _, number, usd
 
 SHOWN = 20
+OTHER = "other"  # in the URL: the job that one is compared with
 Colour = Literal["red", "orange", "blue", "green", "gray"]
 
 STATES: dict[str, tuple[str, str, Colour]] = {
@@ -66,13 +67,15 @@ def back_button() -> None:
 def open_button(job: Job, where: str) -> None:
     st.button(
         kit.literal(job.name[:60]), key=f"cls_{where}_{job.id}", type="tertiary",
+        icon=":material/arrow_forward:", icon_position="right",
         on_click=go_to, args=(job.id,),
     )  # fmt: skip
 
 
 def go_to(job: str | None) -> None:
     """Show this job, or with None what there is to begin."""
-    st.query_params.pop("job", None)
+    for name in ("job", OTHER):
+        st.query_params.pop(name, None)
     if job:
         st.query_params["job"] = job
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from lib.core.calibration import ENOUGH_ROWS
 from lib.core.errors import AppError
 from lib.store.jobs import ACTIVE, Job
 from lib.web import classify_draft, job_list, kit
@@ -52,6 +53,11 @@ def _panel(seen: Job) -> None:
         st.caption(kit.literal(f"{job.model} · {job_list.when(job.created)}"))
     if job.rows_total:
         st.progress(min(1.0, job.rows_done / job.rows_total), text=job_list.progress(job))
+    if not job.rows_done and job.calls and job.model.startswith("embedded/"):
+        st.caption(
+            _("The built-in model's first {n} answers are weighed together, then they all appear.")
+            .format(n=ENOUGH_ROWS)
+        )  # fmt: skip
     _figures(job)
     if refused := st.session_state.pop(_REFUSED, None):
         kit.show_error(refused)
@@ -69,15 +75,15 @@ def _step(job: Job) -> str:
 
 def _figures(job: Job) -> None:
     with st.container(horizontal=True):
-        st.metric(_("Rows a second"), number(job.rows_per_s, 1), border=True)
-        st.metric(*_time(job), border=True)
+        st.metric(_("Rows a second"), number(job.rows_per_s, 1), border=True, height="stretch")
+        st.metric(*_time(job), border=True, height="stretch")
         st.metric(
-            _("Spent"), usd(job.cost_usd), border=True, help=_spent_help(job),
+            _("Spent"), usd(job.cost_usd), border=True, height="stretch", help=_spent_help(job),
             delta=None if job.budget_usd is None else _("of {usd}").format(usd=usd(job.budget_usd)),
             delta_color="off", delta_arrow="off",
         )  # fmt: skip
-        st.metric(_("Failed rows"), number(job.rows_failed), border=True)
-        st.metric(_("Calls"), number(job.calls), border=True)
+        st.metric(_("Failed rows"), number(job.rows_failed), border=True, height="stretch")
+        st.metric(_("Calls"), number(job.calls), border=True, height="stretch")
 
 
 def _time(job: Job) -> tuple[str, str]:

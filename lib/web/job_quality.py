@@ -28,7 +28,7 @@ def show(job: Job) -> None:
     if not found.rows:
         st.caption(_("No finished row has one of the labels in its gold column yet."))
         return
-    _headline(found)
+    _headline(found, job.rows_done == job.rows_total)
     matrix, labels = st.columns([3, 2], gap="medium")
     with matrix:
         _confusion(job, found)
@@ -38,10 +38,11 @@ def show(job: Job) -> None:
     _confidence(job)
 
 
-def _headline(found: Evaluation) -> None:
+def _headline(found: Evaluation, complete: bool) -> None:
+    """The prices count all rows, so they are known when all rows are done."""
     with st.container(horizontal=True):
         st.metric(
-            _("Right"), percent(found.accuracy), border=True,
+            _("Right"), percent(found.accuracy), border=True, height="stretch",
             help=_("Accuracy over {n} judged rows, with its 95 % interval.").format(
                 n=number(found.rows)
             ),
@@ -54,13 +55,20 @@ def _headline(found: Evaluation) -> None:
             _("Macro-F1"),
             number(found.macro_f1, 3),
             border=True,
+            height="stretch",
             help=_("The mean of the labels' F1: rare labels count as much as frequent ones."),
         )
-        st.metric(_("Per 1,000 rows"), exact(found.usd_per_1k_rows), border=True)
+        st.metric(
+            _("Per 1,000 rows"),
+            exact(found.usd_per_1k_rows if complete else None),
+            border=True,
+            height="stretch",
+        )
         st.metric(
             _("Per 1,000 right rows"),
-            exact(found.usd_per_1k_correct),
+            exact(found.usd_per_1k_correct if complete else None),
             border=True,
+            height="stretch",
             help=_("What a right answer really costs: the number to compare models by."),
         )
     most = max(found.per_label, key=lambda name: found.per_label[name].support)
@@ -77,8 +85,8 @@ def _headline(found: Evaluation) -> None:
 def _confusion(job: Job, found: Evaluation) -> None:
     st.markdown(_("**Which labels are mixed up** (click a number to see its rows)"))
     st.plotly_chart(
-        job_charts.confusion(found, NO_LABEL), key=f"cls_confusion_{job.id}", config=PLAIN,
-        on_select=_pick_cell, selection_mode="points",
+        job_charts.confusion(found, NO_LABEL, st.context.theme.type == "dark"),
+        key=f"cls_confusion_{job.id}", config=PLAIN, on_select=_pick_cell, selection_mode="points",
         alt=_("Rows by right label and label given"),
     )  # fmt: skip
 

@@ -33,6 +33,14 @@ def problem(code: str) -> str:
     return _PROBLEMS.get(code, code.replace("_", " "))
 
 
+def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A table without columns of ours in which nothing is said."""
+    table = pd.DataFrame(rows)
+    ours = [_("sure"), _("problem"), _("right")]
+    silent = [name for name in ours if name in table and table[name].isna().all()]
+    return table.drop(columns=silent).fillna({_("problem"): ""})
+
+
 def show(job: Job) -> None:
     """The files, then the rows themselves."""
     files(job)
@@ -104,7 +112,7 @@ def show_rows(job: Job, rows: list[dict[str, Any]], key: str) -> None:
         return
     names = names_of(job)
     st.dataframe(
-        pd.DataFrame([_shown(row, names, job) for row in rows]), hide_index=True, key=key,
+        tidy([_shown(row, names, job) for row in rows]), hide_index=True, key=key,
         alt=_("Rows with their labels"),
         column_config={_("sure"): st.column_config.NumberColumn(format="%.0f %%")},
     )  # fmt: skip
@@ -120,7 +128,7 @@ def _shown(row: Mapping[str, Any], names: Mapping[str, str], job: Job) -> dict[s
         _("label given"): of["label"] or UNKNOWN,
         **{name: own[name] for name in [*first, *own]},
         _("sure"): None if sure is None else 100 * sure,
-        _("problem"): "" if of["error"] is None else problem(of["error"]),
+        _("problem"): None if of["error"] is None else problem(of["error"]),
         _("time"): milliseconds(of["latency_ms"]),
         "$": usd(of["cost_usd"]),
     }

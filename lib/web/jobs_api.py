@@ -17,7 +17,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 
 from lib.core import spec
-from lib.core.errors import BadInput
+from lib.core.errors import BadInput, TooLarge
 from lib.core.evaluation import Evaluation
 from lib.store.jobs import Job
 from lib.store.result_files import FORMATS
@@ -31,7 +31,7 @@ KINDS = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-
+MOST_SPEC_BYTES = 1_000_000
 
 Run = Callable[..., Awaitable[Any]]
 
@@ -53,11 +53,16 @@ def _add_uploading(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None
     @routes.post("/jobs", status_code=202, openapi_extra=_UPLOAD)
     async def create(http: HttpRequest) -> dict[str, str]:
         """Classify a file's rows in the background."""
-        async with http.form(max_files=1, max_fields=5) as form:
-            file = form.get("file")
+        async with http.form(max_files=2, max_fields=5) as form:
+            file, field = form.get("file"), form.get("spec")
             if not isinstance(file, UploadFile):
                 raise BadInput("file: this field is missing.", hint="Send it as multipart form.")
-            job = await run(_create, app, desk, file, form.get("spec"))
+            given: str | bytes | None
+            if isinstance(field, UploadFile):  # that is what `curl -F spec=@spec.json` sends
+                given = await field.read(MOST_SPEC_BYTES + 1)
+            else:
+                given = field
+            job = await run(_create, app, desk, file, given)
         return {"job_id": job.id}
 
     @routes.delete("/jobs/{job}")
@@ -121,9 +126,11 @@ def _add_steering(routes: APIRouter, run: Run, desk: JobDesk) -> None:
         return job_fields(await run(desk.retry, job))
 
 
-def _create(app: App, desk: JobDesk, file: UploadFile, given: Any) -> Job:
-    if not isinstance(given, str):
+def _create(app: App, desk: JobDesk, file: UploadFile, given: str | bytes | None) -> Job:
+    if given is None:
         raise BadInput("spec: this field is missing.", hint="Send it as a text field with JSON.")
+    if len(given) > MOST_SPEC_BYTES:
+        raise TooLarge("spec: it has more than 1 MB.")
     try:
         asked = spec.parse(json.loads(given))
     except (ValueError, RecursionError):

@@ -51,6 +51,10 @@ class Asker:
             self._calibrator = Calibrator(task, self._model, order.centre, keep)
 
     @property
+    def calibrates(self) -> bool:
+        return self._calibrator is not None
+
+    @property
     def holds(self) -> bool:
         """Whether rows are held back for a calibration."""
         return self._calibrator is not None and self._calibrator.holds
@@ -94,7 +98,7 @@ class Asker:
         """The provider will not take this; in a pack one row may spoil it for the others."""
         if len(rows) == 1:
             return self._failed(rows, code)
-        return self._again(rows, code)
+        return Asked([], _in_smaller_packs(rows))
 
     def _unreachable(self, rows: list[Pending], error: AppError) -> Asked:
         spent = self._count_repeat(rows)
@@ -109,18 +113,16 @@ class Asker:
     def _invalid(self, rows: list[Pending]) -> Asked:
         """No usable answer for these rows: once more, in smaller packs, then an error value."""
         if len(rows) > 1:
-            return self._again(rows, "bad_reply")
+            return self._again(rows)
         rows[0].invalid += 1
         if rows[0].invalid >= INVALID_ASKS or self._count_repeat(rows):
             return self._failed(rows, "bad_reply")
         return Asked([], rows)
 
-    def _again(self, rows: list[Pending], code: str) -> Asked:
-        spent = self._count_repeat(rows)
+    def _again(self, rows: list[Pending]) -> Asked:
+        spent = self._count_repeat(_in_smaller_packs(rows))
         left = [pending for pending in rows if pending not in spent]
-        for pending in left:
-            pending.most = max(1, len(rows) // SMALLER)
-        return Asked(self._failed(spent, code).settled, left)
+        return Asked(self._failed(spent, "bad_reply").settled, left)
 
     def _count_repeat(self, rows: list[Pending]) -> list[Pending]:
         """Count one more call for each; returns the rows that may have no more."""
@@ -143,7 +145,7 @@ class Asker:
         found = [(row, labels.get(i)) for i, row in zip(ids, rows, strict=True)]
         settled = [(row, row.result(self._model, label, None)) for row, label in found if label]
         if left := [row for row, label in found if label is None]:
-            rest = self._again(left, "bad_reply")
+            rest = self._again(left)
             return Asked(settled + rest.settled, rest.again)
         return Asked(settled, [])
 
@@ -159,7 +161,14 @@ class Asker:
         if self._order.spec.votes == 1:
             sure = confidence_of(answer.logprobs)
         elif len(pending.votes) < self._order.spec.votes:
+            pending.repeats = pending.invalid = 0  # the next vote is a call of its own
             return Asked([], [pending])
         else:
             label, sure = vote(pending.votes)
         return Asked([(pending, pending.result(self._model, label, sure))], [])
+
+
+def _in_smaller_packs(rows: list[Pending]) -> list[Pending]:
+    for pending in rows:
+        pending.most = max(1, len(rows) // SMALLER)
+    return rows

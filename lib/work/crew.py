@@ -39,12 +39,17 @@ class Crew:
         self._size, self._working = size, 0
         self.error: AppError | None = None
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether the first rows' answers decide how the others are judged."""
+        return self.asker.calibrates
+
     def run(self, rows: Sequence[Pending]) -> bool:
         """Ask these rows beside whatever else is asked; returns whether all were settled."""
         batch = Batch(rows)
         with self._changed:
             self._batches.append(batch)
-            self._queue.extend(rows)
+            self._queue.extend([] if self._halted.is_set() else rows)
             self._hire()
             self._changed.wait_for(lambda: not batch.left or self._over())
             self._batches.remove(batch)
@@ -57,10 +62,12 @@ class Crew:
             self._hire()
 
     def stop(self) -> None:
-        self._halted.set()
         with self._changed:
+            self._halted.set()
+            dropped = list(self._queue)
             self._queue.clear()
             self._changed.notify_all()
+        self._note(dropped)
 
     def hang_up(self) -> None:
         """Stop, and break off the calls under way."""
@@ -76,9 +83,6 @@ class Crew:
         return self._halted.is_set() and not self._working
 
     def _hire(self) -> None:
-        if self._halted.is_set():
-            self._queue.clear()
-            self._changed.notify_all()
         for _ in range(min(len(self._queue), self._size - self._working)):
             self._working += 1
             threading.Thread(target=self._work, daemon=True).start()
@@ -104,8 +108,9 @@ class Crew:
                 asked = self.asker.ask(rows)
                 self._take_in(asked.settled, asked.again)
             except Stopped:
-                continue
+                self._note(rows)
             except Halt as halt:
+                self._note(rows)
                 self._halt(halt.error)
             except Exception as error:
                 self._unforeseen(error)
@@ -130,11 +135,23 @@ class Crew:
         if settled:
             self._settle(settled)
         with self._changed:
-            self._queue.extendleft(reversed(again))
+            dropped = again if self._halted.is_set() else []
+            if not dropped:
+                self._queue.extendleft(reversed(again))
             for batch in self._batches:
                 batch.left.difference_update(pending for pending, _ in settled)
             self._hire()
             self._changed.notify_all()
+        self._note(dropped)
+
+    def _note(self, rows: Sequence[Pending]) -> None:
+        """Keep what unfinished rows took so far; it is added to what they take later."""
+        took = [(one, one.result("", None, None)) for one in rows if one.latency_ms]
+        try:
+            if took:
+                self._settle(took)
+        except Exception as error:  # not even that: a thread that died would be waited for forever
+            log.error("what some rows took is lost: %s", type(error).__name__)
 
     def _unforeseen(self, error: Exception) -> None:
         # The kind only: the text may hold a row.

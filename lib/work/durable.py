@@ -14,7 +14,7 @@ import time
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
-from lib.store.jobs import ACTIVE
+from lib.store.jobs import ACTIVE, Job
 from lib.work.app import App
 from lib.work.job_runs import JobRuns
 
@@ -29,7 +29,6 @@ POLL_S = 0.2
 BEAT_S = 2.0
 NOTICED_S = BEAT_S + 1.0
 DEAD_AFTER_S = 10.0
-CLOSING_PAUSE_S = 0.5
 
 _runs: JobRuns | None = None
 
@@ -55,8 +54,18 @@ class Durable:
         else:
             app.jobs.restart_clocks()
         for job in app.jobs.all():
-            if job.state in ACTIVE:  # known to DBOS already, unless we died just before telling it
-                self.start(job.id, job.run)
+            if job.state in ACTIVE:
+                self._take_up(job)
+
+    def _take_up(self, job: Job) -> None:
+        """A job DBOS has nothing left to do for is stuck: we died just before telling it, or just
+        after the last chunk ended badly. It begins anew with what it lacks."""
+        known = DBOS.list_workflows(
+            workflow_id_prefix=f"{job.id}.{job.run}", status=["PENDING", "ENQUEUED"], limit=1,
+            load_input=False, load_output=False,
+        )  # fmt: skip
+        if not known and (run := self._app.jobs.requeue(job.id, ACTIVE, None)):
+            self.start(job.id, run)
 
     def start(self, job: str, run: int) -> None:
         """Begin a run; doing it twice begins it once."""
@@ -77,7 +86,7 @@ class Durable:
         self.runs.close()
         if self._shared:
             with contextlib.suppress(Exception):  # it would be found out in ten seconds anyway
-                self._write(_GONE, {"id": self.machine})
+                self._write(_LEAVES, {"id": self.machine})
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _config(self) -> DBOSConfig:
@@ -147,23 +156,23 @@ def job_run(job: str, run: int) -> None:
     assert _runs is not None
     chunks = DBOS.run_step({"name": "chunks"}, _runs.begin, job, run)
     for chunk in chunks:
-        _enqueue(f"{job}.{run}.{chunk}", job, run, chunk)
+        with SetWorkflowID(f"{job}.{run}.{chunk}"), SetEnqueueOptions(queue_partition_key=job):
+            DBOS.enqueue_workflow(QUEUE, job_chunk, job, run, chunk)
     if not chunks:
         _runs.finish(job, run)
 
 
 @DBOS.workflow()
 def job_chunk(job: str, run: int, chunk: int) -> None:
-    """Ask what is left of a chunk; a process that ends puts it back for whoever comes next."""
+    """Ask what is left of a chunk."""
     assert _runs is not None
     if not _runs.run_chunk(job, run, chunk):
-        time.sleep(CLOSING_PAUSE_S)
-        _enqueue(f"{job}.{run}.{chunk}.{secrets.token_hex(4)}", job, run, chunk)
+        raise _Ending
 
 
-def _enqueue(workflow: str, job: str, run: int, chunk: int) -> None:
-    with SetWorkflowID(workflow), SetEnqueueOptions(queue_partition_key=job):
-        DBOS.enqueue_workflow(QUEUE, job_chunk, job, run, chunk)
+class _Ending(BaseException):
+    """The process ends. No Exception, so that DBOS does not take it for the workflow's outcome:
+    the chunk stays pending, and is taken up as after a kill."""
 
 
 _BEAT = sa.text(
@@ -171,4 +180,5 @@ _BEAT = sa.text(
     " ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
 )
 _SEEN = sa.text("SELECT id, EXTRACT(EPOCH FROM clock_timestamp()) - seen AS silent FROM machines")
+_LEAVES = sa.text("UPDATE machines SET seen = 0 WHERE id = :id")
 _GONE = sa.text("DELETE FROM machines WHERE id = :id")

@@ -1,12 +1,14 @@
 """What this machine does for the jobs that run: chunks of rows come in, results go to the store."""
 
+import logging
+import random
 import threading
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 
 from lib.core.chat import Media
-from lib.core.errors import AppError, NotFound, OverBudget
+from lib.core.errors import AppError, BadReply, NotFound, OverBudget
 from lib.core.media import read_picture
 from lib.core.task import RowResult
 from lib.store.job_rows import Answered, key_of
@@ -16,6 +18,8 @@ from lib.work.app import App
 from lib.work.caller import Order
 from lib.work.crew import Crew
 from lib.work.tally import FREE, Pending
+
+log = logging.getLogger(__name__)
 
 # Calls in flight when the spec does not say. A local model serves few at once: Ollama one by
 # default, the embedded one four.
@@ -49,18 +53,24 @@ class JobRuns:
         self._app.jobs.finish(job, run)
 
     def run_chunk(self, job_id: str, run: int, chunk: int) -> bool:
-        """Ask what is left of a chunk; False: it must be done elsewhere, this process is ending."""
+        """Ask what is left of a chunk; False: this process is ending, another one must do it."""
         try:
             job = self._app.jobs.get(job_id)
         except NotFound:
             return True
         if job.run != run or job.state not in ACTIVE:
             return True
+        if self.closing.is_set():
+            return False
         try:
             crew = self._crew(job)
-            complete = crew.run(self._open(job, chunk))
+            complete = crew.run(self._open(job, chunk, crew))
         except AppError as error:
             return self._end(job, error)
+        except Exception as error:
+            # The kind only: the text may hold a row. Resuming takes the job up again.
+            log.error("a chunk failed unforeseen: %s", type(error).__name__)
+            return self._end(job, BadReply("Something in this app went wrong."))
         if crew.error:
             return self._end(job, crew.error)
         if complete:
@@ -103,29 +113,35 @@ class JobRuns:
         return max(1, concurrency // self._machines)
 
     def _crew(self, job: Job) -> Crew:
-        with self._lock:
-            found = self._crews.get(job.id)
-            if found and found.run == job.run:
+        """The crew of this run; the last calls of the run before come home first."""
+        order = self._order(job)
+        wanted = job.spec.concurrency or CONCURRENCY[order.choice.info.provider]
+        while True:
+            with self._lock:
+                found = self._crews.get(job.id)
+                if found is None:
+                    crew = Crew(order, self._part(wanted), partial(self._settle, job.id))
+                    found = self._crews[job.id] = Crewed(job.run, wanted, crew)
+            if found.run == job.run:
                 return found.crew
-            if found:  # the run before: its last calls come home first
-                found.crew.stop()
-                found.crew.wait_idle(self._app.settings.model_timeout_s)
-            order = self._order(job)
-            wanted = job.spec.concurrency or CONCURRENCY[order.choice.info.provider]
-            crew = Crew(order, self._part(wanted), partial(self._settle, job.id))
-            self._crews[job.id] = Crewed(job.run, wanted, crew)
-            return crew
+            found.crew.stop()
+            found.crew.wait_idle(self._app.settings.model_timeout_s)
+            self._forget(job.id, found)
+
+    def _forget(self, job: str, crewed: Crewed) -> None:
+        with self._lock:
+            if self._crews.get(job) is crewed:
+                del self._crews[job]
 
     def _order(self, job: Job) -> Order:
         choice = self._app.models.find(job.model)
         picture = None
-        table = open_table(self._app.uploads.path(job.upload), job.spec.sheet)
-        if table.kind == "zip":
-            picture = partial(_picture, table)
+        if job.manifest["file"]["kind"] == "zip":
+            picture = partial(_picture, open_table(self._app.uploads.path(job.upload)))
         keep = partial(self._app.jobs.keep_centre, job.id)
         return Order(self._app, choice, job.spec, "job", job.id, picture, job.centre, keep)
 
-    def _open(self, job: Job, chunk: int) -> list[Pending]:
+    def _open(self, job: Job, chunk: int, crew: Crew) -> list[Pending]:
         """The rows of a chunk to ask; those that an earlier job has answered are settled."""
         asked = asdict(job.spec.task) | {"votes": job.spec.votes}
         left = self._app.job_rows.left(job.id, chunk)
@@ -140,7 +156,10 @@ class JobRuns:
             self._app.job_rows.store(job.id, reused)
         done = {one.row.n for one in reused}
         most = job.spec.rows_per_request
-        return [Pending(row, keys[row.n], most) for row in left if row.n not in done]
+        pending = [Pending(row, keys[row.n], most) for row in left if row.n not in done]
+        if crew.calibrates:  # on the rows that come first, and files are often sorted
+            random.Random(job.id).shuffle(pending)
+        return pending
 
     def _settle(self, job: str, settled: list[tuple[Pending, RowResult]]) -> None:
         answered = [Answered(pending.row, result, pending.key) for pending, result in settled]
@@ -158,9 +177,8 @@ class JobRuns:
                 state, run = states.get(job, ("cancelled", 0))
                 if state not in ACTIVE or run != one.run:
                     one.crew.stop()
-                    with self._lock:
-                        if self._crews.get(job) is one:
-                            del self._crews[job]
+                    if one.crew.wait_idle(0):
+                        self._forget(job, one)
 
 
 def _again(model: str, label: str, confidence: float | None) -> RowResult:

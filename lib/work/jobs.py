@@ -55,7 +55,7 @@ class JobDesk:
             raise Unsupported(f"model: {choice.info.id} cannot read {needs} input.")
         job = new_id()
         size = (asked.concurrency or 50) * asked.rows_per_request
-        chunk = min(MOST_CHUNK, max(LEAST_CHUNK, size))
+        chunk = MOST_CHUNK if choice.info.scores else min(MOST_CHUNK, max(LEAST_CHUNK, size))
         try:
             rows = self._app.job_rows.add(job, _rows(table, asked), chunk)
             self._app.uploads.keep(upload)

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.conftest import FLAGS, PASSWORD, READY, ROOT, start_site, until_healthy
 
@@ -35,8 +35,23 @@ def main() -> None:
         expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=30_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=PICTURES / "estimate.png")
+        page.goto(f"{site.url}/classify")
+        classify(page)
+        page.screenshot(path=PICTURES / "classify.png")
         chromium.close()
         site.stop()
+
+
+def classify(page: Page) -> None:
+    """The sample, labelled by the built-in model with two examples of each label."""
+    page.get_by_role("button", name="Use sample reviews").click()
+    page.get_by_role("button", name="Take 2 examples per label").click()
+    expect(page.get_by_text("Examples (6)")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Run as a job").click()
+    expect(page.get_by_text("400 of 400 rows")).to_be_visible(timeout=900_000)
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=30_000)
+    page.set_viewport_size({"width": 1200, "height": 1080})
+    page.wait_for_timeout(2000)
 
 
 if __name__ == "__main__":
