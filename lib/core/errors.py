@@ -9,6 +9,7 @@ AppError
 ├── NotFound
 ├── NotConfigured       a setting is missing
 ├── OverBudget          refused before anything was sent
+│   └── JobOverBudget   by the job's own budget
 └── ProviderError       what came back, or did not, from a model
     ├── AuthFailed
     ├── ModelMissing
@@ -85,6 +86,12 @@ class NotConfigured(AppError):
 class OverBudget(AppError):
     code, status = "over_budget", 402
     default_hint = "Whoever runs this server can raise MONTHLY_BUDGET_USD."
+
+
+class JobOverBudget(OverBudget):
+    """A job's own budget has no room for its next call."""
+
+    default_hint = "Resume the job with a larger budget_usd."
 
 
 class ProviderError(AppError):

@@ -8,9 +8,12 @@ from google import genai
 from google.genai import errors, types
 
 from lib.core.chat import Done, Event, Finish, Message, ModelInfo, Request, Text, Thought, Usage
-from lib.core.errors import AppError, BadReply
+from lib.core.errors import AppError, BadReply, ModelMissing
 from lib.providers import gemini_wire
+from lib.providers.line import Line
 from lib.providers.wire import client2, our_errors, retry_after_s
+
+LOOK_UP_S = 5.0
 
 _LEVELS = {
     "off": types.ThinkingLevel.MINIMAL,
@@ -57,6 +60,17 @@ class Gemini:
 
     def models(self) -> list[ModelInfo]:
         return self._known
+
+    def has(self, name: str) -> bool:
+        """Whether Google knows a model; asks, at no cost. What it does not deny is taken for so."""
+        try:
+            with Line(LOOK_UP_S).held(), our_errors(gemini_wire.WHO, name, _translate):
+                self._client.models.get(model=name)
+        except ModelMissing:
+            return False
+        except AppError:
+            return True
+        return True
 
     def close(self) -> None:
         self._client.close()

@@ -115,6 +115,10 @@ class GeminiBulk:
     def models(self) -> list[ModelInfo]:
         return self._known
 
+    def has(self, name: str) -> bool:  # noqa: ARG002 (another adapter can ask)
+        """Whether Google knows a model: the first call will tell."""
+        return True
+
     def close(self) -> None:
         for transport in self._channels.made:
             transport.close()

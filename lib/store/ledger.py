@@ -4,14 +4,14 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from lib.core.chat import Finish, Source, Usage
-from lib.core.errors import OverBudget
+from lib.core.errors import JobOverBudget, OverBudget
 from lib.store.database import Database
 
 PICO = Decimal(10) ** 12  # money is stored in whole 1e-12 USD: sums in SQL stay exact
@@ -116,6 +116,13 @@ class Ledger:
 
         self._database.share(write)
 
+    def in_flight(self, longest_s: float, job: str | None = None) -> bool:
+        """Whether a call (of the job) is under way anywhere; older ones died with their process."""
+        since = self._now() - timedelta(seconds=longest_s)
+        values = {"since": since.isoformat(timespec="microseconds"), "job": job}
+        with self._database.read() as connection:
+            return connection.execute(_IN_FLIGHT, values).first() is not None
+
     def month(self) -> Month:
         with self._database.read() as connection:
             row = connection.execute(_MONTH, {"month": f"{self._now():%Y-%m}"}).one_or_none()
@@ -136,10 +143,9 @@ class Ledger:
         used = row.spent_picousd + row.reserved_picousd
         if used + reserve > row.budget_picousd:
             left = max(0, row.budget_picousd - used)
-            raise OverBudget(
+            raise JobOverBudget(
                 f"The next call could cost ${Decimal(reserve) / PICO:.6f}, and "
-                f"${Decimal(left) / PICO:.6f} of this job's budget is left.",
-                hint="Resume the job with a larger budget_usd.",
+                f"${Decimal(left) / PICO:.6f} of this job's budget is left."
             )
 
     def _reserve(
@@ -194,6 +200,10 @@ _CLOSE = sa.text(
     " cost_picousd = :cost, reserved_picousd = :keep, ttft_ms = :ttft, total_ms = :total,"
     " version = :version, tier = :tier WHERE id = :id AND total_ms IS NULL"
 )
+_IN_FLIGHT = sa.text(
+    "SELECT 1 FROM calls WHERE started > :since AND total_ms IS NULL"
+    " AND (job = :job OR :job IS NULL) LIMIT 1"
+).bindparams(sa.bindparam("job", type_=sa.Text))
 _SETTLE = sa.text(
     "UPDATE months SET spent_picousd = spent_picousd + :cost,"
     " reserved_picousd = reserved_picousd - :freed WHERE month = :month"

@@ -136,7 +136,11 @@ def worth(jobs: Sequence[Priced]) -> go.Figure:
             error_y={"array": [job.high - job.accuracy], "arrayminus": [job.accuracy - job.low]},
             hovertemplate="%{y:.1%} right, $%{x:.3~g} per 1,000<extra>" + job.name + "</extra>",
         )  # fmt: skip
-    costs = {"title": _("US dollars per 1,000 right rows"), "tickprefix": "$"}
+    costs = {
+        "title": _("US dollars per 1,000 right rows"),
+        "tickprefix": "$",
+        "showtickprefix": "all",
+    }
     if all(job.usd_per_1k_correct > 0 for job in jobs):
         costs |= {"type": "log", "tickformat": "~g", "dtick": "D2"}
     return _plain(figure).update_layout(

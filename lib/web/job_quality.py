@@ -116,7 +116,7 @@ def _cell_rows(job: Job, found: Evaluation) -> None:
         return
     label = None if given == NO_LABEL else given
     rows = kit.jobs().rows(job.id, {"gold": gold, "label": label}, MOST_CELL_ROWS)
-    job_results.show_rows(job, rows, "cls_cell_rows")
+    job_results.show_rows(job, rows)
     if len(rows) == MOST_CELL_ROWS:
         st.caption(_("The first {n} of them.").format(n=MOST_CELL_ROWS))
 

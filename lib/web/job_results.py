@@ -95,7 +95,7 @@ def table(job: Job) -> None:
             st.caption(_("Nobody said how sure these labels are: this model gives no confidence; "
                          "several votes would."))  # fmt: skip
             return
-    show_rows(job, rows, "cls_rows")
+    show_rows(job, rows)
     if len(rows) >= MOST:
         st.caption(_("The first {n} rows; the files have all of them.").format(n=number(MOST)))
 
@@ -105,14 +105,14 @@ def least_sure(job: Job, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted((row for row in rows if row[sure] is not None), key=lambda row: row[sure])
 
 
-def show_rows(job: Job, rows: list[dict[str, Any]], key: str) -> None:
+def show_rows(job: Job, rows: list[dict[str, Any]]) -> None:
     """What the row got first, then what the file says of it."""
     if not rows:
         st.caption(_("No such rows."))
         return
     names = names_of(job)
     st.dataframe(
-        tidy([_shown(row, names, job) for row in rows]), hide_index=True, key=key,
+        tidy([_shown(row, names, job) for row in rows]), hide_index=True,
         alt=_("Rows with their labels"),
         column_config={_("sure"): st.column_config.NumberColumn(format="%.0f %%")},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lib.core.calibration import Centre
 from lib.core.chat import Finish, Media, Request, Source, Text, TokenLogprob
-from lib.core.errors import AppError, OverBudget, RateLimited
+from lib.core.errors import AppError, JobOverBudget, OverBudget, RateLimited
 from lib.core.spec import Spec
 from lib.providers.line import Line
 from lib.work.app import App
@@ -16,6 +16,8 @@ from lib.work.ask import Receipt, ask
 from lib.work.models import Choice
 from lib.work.pace import Pace
 from lib.work.tally import NOTHING, UNKNOWN, Pending, charge, counts_of
+
+LOOK_AGAIN_S = 0.5  # for calls of others that hold the budget's last dollars
 
 
 class Stopped(Exception):
@@ -58,7 +60,7 @@ class Caller:
     """Shared by the threads of one job; `halted` is set when it is to make no further call."""
 
     def __init__(self, order: Order, halted: threading.Event) -> None:
-        self._order, self._halted = order, halted
+        self._order, self._app, self._halted = order, order.app, halted
         self._choice = replace(order.choice, provider=order.choice.bulk)
         self._pace = Pace()
         self._flight = threading.Condition()
@@ -78,13 +80,16 @@ class Caller:
 
     def call(self, request: Request, rows: list[Pending]) -> Answer:
         """One call that goes through; refusals for want of room or of budget are waited out."""
+        tried_alone = False
         while True:
             sent_at = self._pace.turn(self.wait)
             started = time.perf_counter()
             try:
                 answer = self._send(request)
             except OverBudget as error:  # nothing was sent
-                self._wait_for_budget(error)
+                if tried_alone:
+                    raise Halt(error) from error
+                tried_alone = not self._wait_for_room(error)
                 continue
             except AppError as error:
                 ms = (time.perf_counter() - started) * 1000
@@ -96,6 +101,8 @@ class Caller:
             self._pace.went_through()
             receipt = answer.receipt
             charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
+            if receipt.finish is Finish.STOPPED:
+                raise Stopped
             return answer
 
     def _send(self, request: Request) -> Answer:
@@ -109,13 +116,11 @@ class Caller:
                     logprobs += piece.logprobs
                 elif isinstance(piece, Receipt):
                     receipt = piece
-        if receipt.finish is Finish.STOPPED:
-            raise Stopped
         return Answer("".join(texts), tuple(logprobs), receipt)
 
     @contextmanager
     def _line(self) -> Generator[Line, None, None]:
-        line = Line(self._order.app.settings.model_timeout_s)
+        line = Line(self._app.settings.model_timeout_s)
         with self._flight:
             self._lines.add(line)
         try:
@@ -125,10 +130,11 @@ class Caller:
                 self._lines.discard(line)
                 self._flight.notify_all()
 
-    def _wait_for_budget(self, error: OverBudget) -> None:
-        """Calls under way may turn out cheaper than reserved; without any it is over."""
+    def _wait_for_room(self, error: OverBudget) -> bool:
+        """Wait while calls are under way, that may cost less than reserved; False: none is."""
         with self._flight:
-            if not self._lines:
-                raise Halt(error)
-            self._flight.wait(timeout=1.0)
-        self.wait(0)
+            own = bool(self._lines) and self._flight.wait(timeout=1.0)
+        job = self._order.job if isinstance(error, JobOverBudget) else None
+        others = own or self._app.ledger.in_flight(self._app.settings.model_timeout_s, job)
+        self.wait(0 if own or not others else LOOK_AGAIN_S)
+        return own or others

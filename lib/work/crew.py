@@ -9,7 +9,7 @@ from lib.core.errors import AppError, BadReply
 from lib.core.task import RowResult
 from lib.work.asker import Asker
 from lib.work.caller import Halt, Order, Stopped
-from lib.work.tally import Pending
+from lib.work.tally import NOTHING, Pending
 
 log = logging.getLogger(__name__)
 
@@ -145,13 +145,13 @@ class Crew:
         self._note(dropped)
 
     def _note(self, rows: Sequence[Pending]) -> None:
-        """Keep what unfinished rows took so far; it is added to what they take later."""
-        took = [(one, one.result("", None, None)) for one in rows if one.latency_ms]
+        """Keep what unfinished rows cost so far; it is added to what they take later."""
+        cost = [(one, one.result("", None, None)) for one in rows if one.counts != NOTHING]
         try:
-            if took:
-                self._settle(took)
-        except Exception as error:  # not even that: a thread that died would be waited for forever
-            log.error("what some rows took is lost: %s", type(error).__name__)
+            if cost:
+                self._settle(cost)
+        except Exception as error:  # whoever stops the crew must not fail; the ledger has it
+            log.error("what unfinished rows cost was not kept: %s", type(error).__name__)
 
     def _unforeseen(self, error: Exception) -> None:
         # The kind only: the text may hold a row.

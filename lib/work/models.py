@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from lib.core.chat import ModelInfo, Provider
 from lib.core.errors import BadInput, ModelMissing, NotConfigured
@@ -23,6 +24,13 @@ class Choice:
     info: ModelInfo
     provider: Provider
     bulk: Provider
+
+
+@runtime_checkable
+class KnowsMore(Protocol):
+    """A provider that serves models it does not list."""
+
+    def has(self, name: str) -> bool: ...
 
 
 class Models:
@@ -78,9 +86,8 @@ class Models:
         listed = [one for one in self.all() if one.provider == info.provider and one.available]
         if not listed or any(_is(one, info.name) for one in listed):
             return choice
-        # Google's list here is the catalogue's, so Google is asked about any other name.
-        has = getattr(choice.provider, "has", None)
-        if has and has(info.name):
+        # The list of Gemini is our catalogue's, so Google itself is asked about any other name.
+        if isinstance(choice.provider, KnowsMore) and choice.provider.has(info.name):
             return choice
         raise ModelMissing(f"model: {info.provider} has no model called {info.name[:100]}.")
 

@@ -1,4 +1,4 @@
-"""Jobs against servers that are slow, full, failing, gone or restarted, each in front of its own."""
+"""Jobs in front of servers that are slow, full, failing or gone, and over a restart."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,21 +71,21 @@ def at_once(calls: list[Any]) -> int:
 
 def test_a_server_that_lets_few_in_gets_every_row_through(tmp_path: Path) -> None:
     """Every refusal is a call and in the ledger, and none counts as a failure of its row."""
-    with served(tmp_path, latency_s=0.01, concurrent=3) as (api, fake):
-        found, rows = run(api, csv_of(*texts_of(16)), concurrency=8, model=VLLM, max_retries=0)
+    with served(tmp_path, latency_s=0.01, concurrent=4) as (api, fake):
+        found, rows = run(api, csv_of(*texts_of(12)), concurrency=8, model=VLLM, max_retries=0)
 
-        assert column(rows, "label") == LABELS * 8
-        assert found["calls"] == len(calls_of(api, found["job_id"])) == len(fake.asked) > 16
+        assert column(rows, "label") == LABELS * 6
+        assert found["calls"] == len(calls_of(api, found["job_id"])) == len(fake.asked) > 12
         refused = [c for c in calls_of(api, found["job_id"]) if c["error"] == "rate_limited"]
-        assert len(refused) == fake.stats["refused"] == found["calls"] - 16
+        assert len(refused) == fake.stats["refused"] == found["calls"] - 12
 
 
 def test_a_server_that_fails_now_and_then_gets_every_row_through(tmp_path: Path) -> None:
     with served(tmp_path, failing=0.3, seed=1) as (api, fake):
-        found, rows = run(api, csv_of(*texts_of(24)), model=OLLAMA, concurrency=8)
+        found, rows = run(api, csv_of(*texts_of(12)), model=OLLAMA, concurrency=12)
 
-        assert column(rows, "label") == LABELS * 12
-        assert found["calls"] == len(calls_of(api, found["job_id"])) == len(fake.asked) > 24
+        assert column(rows, "label") == LABELS * 6
+        assert found["calls"] == len(calls_of(api, found["job_id"])) == len(fake.asked) > 12
 
 
 def test_a_server_that_is_gone_stops_the_job_until_it_is_back(tmp_path: Path) -> None:
@@ -100,8 +100,6 @@ def test_a_server_that_is_gone_stops_the_job_until_it_is_back(tmp_path: Path) ->
         assert found["calls"] == len(calls_of(api, job)) > 0
         assert column(rows_of(api, job), "error") == [None] * 5
         assert str(port) not in api.get(f"/jobs/{job}").text
-        answer = api.post("/classify", json={"texts": ["x"], "labels": LABELS, "model": OLLAMA})
-        assert refusal(answer) == (502, "unreachable")
 
         with FakeServer(port=port) as fake:
             steer(api, job, "resume")
@@ -163,7 +161,7 @@ def test_the_months_budget_stops_jobs_and_is_shared(
 ) -> None:
     hold = worst_case(tmp_path_factory.mktemp("one"))
     budget = {"monthly_budget_usd": round(hold + 10 * ROW_USD, 9)}
-    with served(tmp_path_factory.mktemp("two"), budget) as (api, fake):
+    with served(tmp_path_factory.mktemp("two"), budget) as (api, _):
         job = submit(api, csv_of(*texts_of(30)), model=GEMINI, concurrency=4)
         found = ended(api, job, "over_budget")
         assert found["error"]["code"] == "over_budget"

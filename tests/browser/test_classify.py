@@ -69,13 +69,15 @@ def test_upload_try_run_and_read_the_file_back(visit: Visit, tmp_path: Path) -> 
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     given = page.locator(".st-key-cls_cell_given").get_by_role("combobox")
     expect(given).to_have_value("bad")
-    expect(page.locator(".st-key-cls_cell_rows")).to_be_visible()
+    expect(page.get_by_role("region", name="Rows with their labels")).to_be_visible()
 
     page.get_by_role("tab", name="Rows").click()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     waiting.value.save_as(tmp_path / "results.csv")
-    found = list(csv.DictReader((tmp_path / "results.csv").open(encoding="utf-8")))
+    found = list(
+        csv.DictReader((tmp_path / "results.csv").read_text(encoding="utf-8").splitlines())
+    )
     assert [row["label"] for row in found[:4]] == ["bad", "bad", "good", "bad"]
     assert len(found) == 60
     with page.expect_download() as waiting:

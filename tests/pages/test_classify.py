@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
+from openpyxl import Workbook
 from streamlit.testing.v1 import AppTest
 
 from lib.web import kit
@@ -258,6 +259,35 @@ def test_pictures_are_rows(page: AppTest) -> None:
     assert not page.exception
     assert "ZIP, 2 pictures" in texts(page)
     assert figures(page)["Calls"] == "2"
+
+
+def test_several_pictures_are_packed(page: AppTest) -> None:
+    """Pictures chosen together become one file; two of the same name are both kept."""
+    uploader = page.file_uploader(key="cls_upload")
+    for size in ((16, 16), (20, 20)):
+        uploader.upload("a.png", picture(size=size), "image/png")
+    page.run()
+
+    assert not page.exception
+    assert "ZIP, 2 pictures" in texts(page)
+
+
+def test_a_sheet_can_be_chosen(page: AppTest) -> None:
+    """Another sheet has other columns, and the choice of columns follows."""
+    book, out = Workbook(), io.BytesIO()
+    book.active.append(["one"])
+    book.active.append(["a text"])
+    second = book.create_sheet("second")
+    second.append(["other", "mood"])
+    second.append(["another text", "good"])
+    book.save(out)
+    upload(page, out.getvalue(), "book.xlsx")
+    assert page.selectbox(key="cls_text").value == "one"
+    page.selectbox(key="cls_sheet").set_value("second").run()
+
+    assert not page.exception
+    assert "2 columns\\: other, mood" in texts(page)
+    assert page.selectbox(key="cls_text").value == "other"
 
 
 def test_a_blind_model_is_told_for_pictures(page: AppTest) -> None:

@@ -1,10 +1,20 @@
 """A crew in front of a model, and what it settled: what the tests of the labelling engine share."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from lib.core.chat import ModelInfo, Provider
+from lib.core.chat import (
+    Done,
+    Event,
+    Finish,
+    ModelInfo,
+    Provider,
+    Request,
+    Text,
+    TokenLogprob,
+    Usage,
+)
 from lib.core.prompt import sendable
 from lib.core.spec import parse
 from lib.core.task import RowResult
@@ -26,6 +36,38 @@ def fresh(text: str) -> str:
     return f"{next(_numbers)} {text}"
 
 
+class Told:
+    """A provider that says what `answer(request)` returns, and raises what it raises.
+
+    Every answer takes ten tokens in and one out; `logprobs` go with it.
+    """
+
+    name = "vllm"
+
+    def __init__(
+        self,
+        answer: Callable[[Request], str],
+        logprobs: Callable[[Request], tuple[TokenLogprob, ...]] = lambda request: (),
+    ) -> None:
+        self._answer, self._logprobs = answer, logprobs
+        self.asked: list[Request] = []
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        self.asked.append(request)
+        yield Text(self._answer(request), self._logprobs(request))
+        yield Usage(10, 1, 0, 0)
+        yield Done(Finish.STOP)
+
+    def models(self) -> list[ModelInfo]:
+        return [TOLD]
+
+    def close(self) -> None:
+        pass
+
+
+TOLD = ModelInfo("vllm", "told")
+
+
 class Work:
     """A crew of `size` and what it settled; `fields` are the spec's, `info` the model's facts.
 
@@ -40,13 +82,13 @@ class Work:
         *,
         model: str = VLLM,
         provider: Provider | None = None,
-        info: ModelInfo | None = None,
+        info: ModelInfo = TOLD,
         before_storing: Callable[[list[int]], object] = lambda rows: None,
         order: dict[str, Any] | None = None,
         **fields: Any,
     ) -> None:
         self.spec = parse({"labels": LABELS, **fields})
-        choice = Choice(info, provider, provider) if provider and info else app.models.find(model)
+        choice = Choice(info, provider, provider) if provider else app.models.find(model)
         self.results: dict[int, RowResult] = {}
         self.took: dict[int, RowResult] = {}
         self._before_storing = before_storing

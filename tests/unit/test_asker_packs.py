@@ -31,7 +31,7 @@ def test_a_pack_is_one_call_that_labels_all_its_rows(app: App, model: str) -> No
 def test_a_spoilt_item_never_shifts_the_others(
     app: App, fake: FakeServer, model: str, spoilt: str
 ) -> None:
-    """Missing, doubled, strange, reordered and invalid items: only what has no label is repeated."""
+    """Missing, doubled, strange, reordered, invalid: only what has no label is asked again."""
     work, (texts, labels) = Work(app, model=model, rows_per_request=10), ten(f"#pack={spoilt}")
     work.run(*texts)
     asked = [fake.texts[text] for text in texts]
@@ -53,7 +53,7 @@ def test_without_retries_an_item_without_a_label_is_a_bad_reply(app: App, spoilt
 
 def test_a_row_that_never_gets_a_label_fails_alone(app: App, fake: FakeServer) -> None:
     """Once in the pack and twice by itself."""
-    work, (texts, labels) = Work(app, rows_per_request=10), ten("#say=neither")
+    work, (texts, _) = Work(app, rows_per_request=10), ten("#say=neither")
     work.run(*texts)
 
     assert work.errors == ["bad_reply" if n == 4 else None for n in range(10)]

@@ -1,48 +1,26 @@
 """Votes: every row is asked several times, the majority wins and its share is the confidence."""
 
-from collections.abc import Generator
-
 import pytest
 
-from lib.core.chat import Done, Event, Finish, ModelInfo, Request, Text, Usage
+from lib.core.chat import Request
 from lib.core.errors import Unreachable
 from lib.work.app import App
 from tests.fakes import FakeServer
 from tests.unit.builders import VLLM
-from tests.unit.crews import Work, fresh
+from tests.unit.crews import Told, Work, fresh
 
 
-class Chooser:
-    """A provider that says what it is told to, call by call; an empty answer is a 503."""
+def asked(app: App, *answers: str, **fields: int) -> tuple[Work, Told]:
+    """One row, and what is said call by call; an empty answer is a busy server."""
+    saying = iter(answers)
 
-    name = "vllm"
+    def say(_: Request) -> str:
+        if said := next(saying):
+            return said
+        raise Unreachable("It is busy.", retry_after_s=0.0)
 
-    def __init__(self, *answers: str) -> None:
-        self._answers = iter(answers)
-        self.asked: list[Request] = []
-
-    def stream(self, request: Request) -> Generator[Event, None, None]:
-        self.asked.append(request)
-        said = next(self._answers)
-        if not said:
-            raise Unreachable("It is busy.", retry_after_s=0.0)
-        yield Text(said)
-        yield Usage(10, 1)
-        yield Done(Finish.STOP)
-
-    def models(self) -> list[ModelInfo]:
-        return [INFO]
-
-    def close(self) -> None:
-        pass
-
-
-INFO = ModelInfo("vllm", "chooser")
-
-
-def asked(app: App, *answers: str, **fields: int) -> tuple[Work, Chooser]:
-    provider = Chooser(*answers)
-    work = Work(app, provider=provider, info=INFO, **fields)
+    provider = Told(say)
+    work = Work(app, provider=provider, **fields)
     work.run("one text")
     return work, provider
 
