@@ -39,7 +39,7 @@ def current() -> Draft | None:
         found = _load(asked) if asked else None
         if found:
             _show(found)
-    if found is not None:
+    if found is not None and asked != found.name:
         st.query_params[URL_FIELD] = found.name
     return found
 

@@ -71,6 +71,11 @@ def _headline(found: Evaluation, complete: bool) -> None:
             height="stretch",
             help=_("What a right answer really costs: the number to compare models by."),
         )
+    _baseline(found)
+
+
+def _baseline(found: Evaluation) -> None:
+    """What is worth beating."""
     most = max(found.per_label, key=lambda name: found.per_label[name].support)
     share = found.per_label[most].support / found.rows
     st.caption(

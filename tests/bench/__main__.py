@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import calls, estimate, health, start
+from tests.bench import bulk, calls, estimate, health, start
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
           f"Python {platform.python_version()}")  # fmt: skip
     measurements: list[Callable[[Path], list[str]]] = [
         calls.cpu_per_call, start.start_to_healthy, health.health_under_load,
-        estimate.sweep_of_everything,
+        estimate.sweep_of_everything, bulk.bulk_rows, bulk.bulk_memory,
     ]  # fmt: skip
     for measure in measurements:
         with tempfile.TemporaryDirectory() as folder:
