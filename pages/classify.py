@@ -18,13 +18,16 @@ from lib.web import (
 from lib.web.classify_draft import Draft
 from lib.web.texts import _
 
+PARTS = (job_quality.show, job_results.show, job_compare.show)
+
 
 def show_job(job: Job) -> None:
     st.title(kit.literal(job.name))
     job_panel.show(job)
-    parts = (job_quality.show, job_results.show, job_compare.show)
     names = [_("How right it is"), _("Rows"), _("Compare")]
-    for tab, part in zip(st.tabs(names, key="cls_tab", bind="query-params"), parts, strict=True):
+    first = names[0 if job.spec.gold_column else 1]
+    tabs = st.tabs(names, default=first, key="cls_tab", bind="query-params")
+    for tab, part in zip(tabs, PARTS, strict=True):
         if tab.open:
             with tab, kit.friendly_errors():
                 part(job)

@@ -6,7 +6,6 @@ from lib.web import estimate_controls, estimate_view, kit
 from lib.web.texts import _
 from lib.work import estimates
 
-st.set_page_config(layout="wide")
 st.title(_("Estimate"))
 tokens_per_month = estimate_controls.volume()
 with st.sidebar:

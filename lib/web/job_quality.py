@@ -165,7 +165,7 @@ def _confidence(job: Job) -> None:
                 _("right among them"): percent(one.accuracy),
             }
             for one in found.thresholds
-            if one.share
+            if one.share and (one.share < 1 or not one.threshold)
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("What is left at each confidence"))
 

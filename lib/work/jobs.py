@@ -62,9 +62,10 @@ class JobDesk:
         except AppError:
             self._app.jobs.delete(job)
             raise
+        engine = self._engine()  # first: at its own start it takes up what it finds
         self._app.jobs.add(job, name, upload, asked, choice.info.id, rows)
         self._app.jobs.keep_manifest(job, made_with(self._app, asked, choice.info, table))
-        self._engine().start(job, 1)
+        engine.start(job, 1)
         return self._app.jobs.get(job)
 
     def pause(self, job_id: str) -> Job:

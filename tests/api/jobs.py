@@ -55,7 +55,7 @@ def until(wanted: Callable[[], Any], what: str) -> Any:
     while time.monotonic() < deadline:
         if found := wanted():
             return found
-        time.sleep(0.01)
+        time.sleep(0.02)
     raise AssertionError(f"{what} did not happen in {PATIENCE_S} s")
 
 

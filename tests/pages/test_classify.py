@@ -1,19 +1,11 @@
-"""The classify page: from a file to tried rows, an estimate, a job and how right it is."""
+"""The classify page: from a file to tried rows, an estimate and the start of a job."""
 
-import io
 import json
-import time
-import zipfile
-from collections.abc import Iterator
 
 import pytest
-from openpyxl import Workbook
 from streamlit.testing.v1 import AppTest
 
 from lib.web import kit
-from lib.web.classify_file import as_table
-from lib.web.job_results import as_file, as_manifest
-from tests.api.pictures import picture
 from tests.pages.conftest import Open
 
 ROWS = "\n".join(
@@ -24,7 +16,7 @@ ROWS = "\n".join(
 
 
 @pytest.fixture
-def page(open_page: Open) -> Iterator[AppTest]:
+def page(open_page: Open) -> AppTest:
     return open_page(GEMINI_SDK="google-genai").switch_page("classify.py").run()
 
 
@@ -51,16 +43,6 @@ def prepared(page: AppTest) -> AppTest:
     upload(page, ROWS)
     page.selectbox(key="cls_gold").set_value("mood").run()
     return page.button(key="cls_take_labels").click().run()
-
-
-def finished(page: AppTest) -> AppTest:
-    """The job's page once the job has ended."""
-    page.button(key="cls_run").click().run()
-    job, until = page.query_params["job"], time.monotonic() + 20
-    while kit.app().jobs.get(as_text(job)).state in ("queued", "running"):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return page.run()
 
 
 def as_text(param: object) -> str:
@@ -90,49 +72,6 @@ def test_the_sample_goes_all_the_way(page: AppTest) -> None:
     assert not page.exception
     assert page.title[0].value == "sample reviews"
     assert "draft" not in page.query_params
-
-
-def test_a_file_is_understood(page: AppTest) -> None:
-    """Kind, rows and columns are told, and the longest text is proposed."""
-    upload(page, "id;remark;place\n1;a long remark about it;here\n2;another remark;there\n")
-
-    assert "CSV, 2 rows, 3 columns\\: id, remark, place" in texts(page)
-    assert page.selectbox(key="cls_text").value == "remark"
-
-
-@pytest.mark.parametrize(
-    ("data", "said", "step"),
-    [
-        (b"", "The file is empty", "Accepted are CSV"),
-        (b"%PDF-1.7 x", "a PDF", "Save its table"),
-        (b"\xd0\xcf\x11\xe0 old", "old Excel file", "save it as XLSX"),
-        (b'{"a": 1}\n{"a": \n', "2", ""),
-        (b"a,b\n1,2,3\n", "Record 1", "double quotes"),
-    ],
-)
-def test_a_broken_file_says_what_to_do(page: AppTest, data: bytes, said: str, step: str) -> None:
-    """The error names what is wrong and the next step, and no draft is begun."""
-    upload(page, data, "x.csv")
-
-    assert not page.exception
-    assert said in problems(page)
-    assert step in problems(page)
-    assert "draft" not in page.query_params
-    assert not list((kit.app().settings.data_path / "uploads").glob("*"))
-
-
-def test_pasted_lines_are_rows(page: AppTest) -> None:
-    """Each line is a text, whatever commas it holds."""
-    page.text_area(key="cls_paste").set_value('good, "really"\n\nbad; I think').run()
-    page.button(key="cls_use_paste").click().run()
-
-    assert "CSV, 2 rows, 1 columns\\: text" in texts(page)
-
-
-def test_cells_from_a_spreadsheet_keep_their_columns() -> None:
-    """Tabs in every line make a table; otherwise the line is the text."""
-    assert as_table("text\tmood\nfine, so far\tgood\n").splitlines()[1] == b'"fine, so far","good"'
-    assert as_table("a\tb\nc\n").splitlines()[0] == b'"text"'
 
 
 def test_a_trial_counts_what_is_right(page: AppTest) -> None:
@@ -244,150 +183,3 @@ def test_an_upload_that_looks_like_a_draft_opens_nothing_else(page: AppTest) -> 
 
     assert not page.exception
     assert page.button(key="cls_sample")
-
-
-def test_pictures_are_rows(page: AppTest) -> None:
-    """A ZIP of pictures needs no text column; its rows are tried as pictures."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("a.png", picture())
-        archive.writestr("b.png", picture(size=(20, 20)))
-    upload(page, packed.getvalue(), "pictures.zip")
-    page.button(key="cls_preset_Document classes").click().run()
-    page.button(key="cls_try").click().run()
-
-    assert not page.exception
-    assert "ZIP, 2 pictures" in texts(page)
-    assert figures(page)["Calls"] == "2"
-
-
-def test_several_pictures_are_packed(page: AppTest) -> None:
-    """Pictures chosen together become one file; two of the same name are both kept."""
-    uploader = page.file_uploader(key="cls_upload")
-    for size in ((16, 16), (20, 20)):
-        uploader.upload("a.png", picture(size=size), "image/png")
-    page.run()
-
-    assert not page.exception
-    assert "ZIP, 2 pictures" in texts(page)
-
-
-def test_a_sheet_can_be_chosen(page: AppTest) -> None:
-    """Another sheet has other columns, and the choice of columns follows."""
-    book, out = Workbook(), io.BytesIO()
-    book.active.append(["one"])
-    book.active.append(["a text"])
-    second = book.create_sheet("second")
-    second.append(["other", "mood"])
-    second.append(["another text", "good"])
-    book.save(out)
-    upload(page, out.getvalue(), "book.xlsx")
-    assert page.selectbox(key="cls_text").value == "one"
-    page.selectbox(key="cls_sheet").set_value("second").run()
-
-    assert not page.exception
-    assert "2 columns\\: other, mood" in texts(page)
-    assert page.selectbox(key="cls_text").value == "other"
-
-
-def test_a_blind_model_is_told_for_pictures(page: AppTest) -> None:
-    """The refusal names what the model cannot read."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("a.png", picture())
-    upload(page, packed.getvalue(), "pictures.zip")
-    page.button(key="cls_preset_Document classes").click().run()
-    page.selectbox(key="model").set_value("ollama/llama3.2:3b").run()
-    page.button(key="cls_try").click().run()
-
-    assert "cannot read image input" in problems(page)
-
-
-def test_a_finished_job_says_how_right_it_is(page: AppTest) -> None:
-    """Accuracy over the rows that can be judged, cost, and the failed row."""
-    done = finished(prepared(page))
-
-    assert not done.exception
-    assert figures(done)["Failed rows"] == "1"
-    assert figures(done)["Right"] == "88.9%"  # 24 of 27: two wrong, one failed
-    assert "27 rows are judged" in texts(done)
-    assert "cls_replay" in {button.key for button in done.button}
-
-
-def test_a_cell_of_the_matrix_opens_its_rows(page: AppTest) -> None:
-    """The two choices under the matrix show the rows of that cell."""
-    done = finished(prepared(page))
-    done.selectbox(key="cls_cell_gold").set_value("bad")
-    done.selectbox(key="cls_cell_given").set_value("good").run()
-
-    rows = done.dataframe[-1].value
-    assert list(rows["text"]) == ["row 24 is good"]
-
-
-def test_files_hold_every_row(page: AppTest) -> None:
-    """Each format and the manifest are made from the job's results, and nothing is left behind."""
-    done = finished(prepared(page))
-    job = as_text(done.query_params["job"])
-
-    assert as_file(job, "csv").decode().splitlines()[1].startswith("row 0 is good,good,good")
-    assert len(as_file(job, "jsonl").splitlines()) == 27
-    assert as_file(job, "xlsx")[:2] == b"PK"
-    assert as_file(job, "parquet")[:4] == b"PAR1"
-    assert json.loads(as_manifest(job))["spec"]["gold_column"] == "mood"
-
-
-def test_rows_can_be_filtered(page: AppTest) -> None:
-    """Failed rows alone, with the reason in words."""
-    done = finished(prepared(page))
-    done.session_state["cls_tab"] = "Rows"
-    done.run()
-    done.selectbox(key="cls_show").set_value("failed rows").run()
-
-    rows = done.dataframe[-1].value
-    assert list(rows["problem"]) == ["the answer was no label"]
-
-
-def test_the_same_rows_again_can_be_compared(page: AppTest) -> None:
-    """A second job with another model stands beside the first."""
-    first = as_text(finished(prepared(page)).query_params["job"])
-    page.button(key="cls_again").click().run()
-    page.selectbox(key="model").set_value("ollama/gemma3:4b").run()
-    done = finished(page)
-    done.session_state["cls_tab"] = "Compare"
-    done.run()
-    done.selectbox(key="cls_with").set_value(first).run()
-
-    assert not done.exception
-    assert figures(done)["Same label"] == "100.0%"
-    assert "exactly the same rows" in texts(done)
-
-
-def test_deleting_asks_first_and_goes_back(page: AppTest) -> None:
-    """The job with its file is gone, and the list is shown."""
-    done = finished(prepared(page))
-    done.button(key="cls_delete").click().run()
-
-    assert not done.exception
-    assert not kit.app().jobs.all()
-    assert "job" not in done.query_params
-
-
-def test_a_job_that_is_gone_is_told(page: AppTest) -> None:
-    """A stale link says so and shows all the others."""
-    page.query_params["job"] = "0" * 28
-    page.run()
-
-    assert "There is no such job" in problems(page)
-    assert "Jobs (0)" in {header.value for header in page.subheader}
-
-
-def test_a_job_stopped_by_its_budget_says_how_to_go_on(page: AppTest) -> None:
-    """The error, the money spent, and the button that raises the bound."""
-    prepared(page).number_input(key="cls_budget").set_value(0.0001).run()
-    over = finished(page)
-    assert "budget" in problems(over)
-    over.number_input(key="cls_new_budget").set_value(1.0).run()
-    over.button(key="cls_raise").click().run()
-
-    job = as_text(over.query_params["job"])
-    assert kit.app().jobs.get(job).budget_usd == 1

@@ -60,15 +60,18 @@ def test_a_short_file_is_tried_whole(app: App, tmp_path: Path) -> None:
     assert [row.result.label for row in found.rows] == ["ham", "eggs"]
 
 
-def test_pictures_are_tried_by_what_they_show(app: App, fake: FakeServer, tmp_path: Path) -> None:
+def test_pictures_are_tried_by_what_they_show_and_a_broken_one_fails_alone(
+    app: App, fake: FakeServer, tmp_path: Path
+) -> None:
     path = tmp_path / "pictures.zip"
-    path.write_bytes(pictures("a.png", "b.png"))
+    path.write_bytes(pictures(2, ("broken.jpg", b"no picture")))
     before = len(fake.asked)
     found = try_rows(app, open_table(path), spec(model=VLLM))
 
-    assert [row.text for row in found.rows] == ["a.png", "b.png"]
-    assert [row.result.label for row in found.rows] == ["spam", "spam"]
-    assert all("image_url" in str(call.body) for call in fake.asked[before:])
+    assert [row.text for row in found.rows] == ["1.png", "2.png", "broken.jpg"]
+    assert [row.result.label for row in found.rows] == ["spam", "spam", None]
+    assert [row.result.error for row in found.rows] == [None, None, "bad_input"]
+    assert ["image_url" in str(call.body) for call in fake.asked[before:]] == [True, True]
 
 
 def test_a_column_that_is_not_there_is_named(app: App, tmp_path: Path) -> None:
