@@ -1,7 +1,7 @@
 """Everything that is built once and shared: settings, database, ledger, models, conversations."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from threading import Thread
@@ -19,6 +19,7 @@ from lib.store.jobs import Jobs
 from lib.store.ledger import Ledger
 from lib.store.settings import Settings
 from lib.store.uploads import Uploads
+from lib.work.busy import Busy
 from lib.work.models import Models
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class App:
     uploads: Uploads
     prices: PriceList
     models: Models
+    busy: Busy = field(default_factory=Busy)
 
     def close(self) -> None:
         self.models.close()

@@ -24,6 +24,7 @@ from lib.core.prices import Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
 from lib.work.app import App
+from lib.work.busy import Busy
 from lib.work.models import Choice
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def ask(
     request = fit(choice.info, request)
     line = line or Line(app.settings.model_timeout_s)
     call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
-    meter = Meter(line)
+    meter = Meter(line, None if choice.info.provider == "gemini" else app.busy)
     error: AppError | None = None
     try:
         with closing(choice.provider.stream(request)) as events:
@@ -140,18 +141,21 @@ def _next(events: Generator[Event, None, None], line: Line) -> Event | None:
 
 @dataclass(slots=True)
 class Meter:
-    """Watches one answer go by."""
+    """Watches one answer go by; a local one takes its share of the machine's `busy` seconds."""
 
     line: Line
+    busy: Busy | None = None
     now: Callable[[], float] = time.perf_counter
     done: Done = field(default_factory=lambda: Done(Finish.STOPPED))
     usage: Usage = field(default_factory=Usage)
     started: float = field(init=False)
+    share_s: Callable[[float], float] | None = field(init=False)
     first: float | None = None
     last: float | None = None
 
     def __post_init__(self) -> None:
         self.started = self.now()
+        self.share_s = self.busy.begin(self.started) if self.busy else None
 
     def take(self, event: Event) -> None:
         if isinstance(event, Usage):
@@ -178,12 +182,13 @@ class Meter:
 
 
 def _receipt(app: App, choice: Choice, meter: Meter) -> Receipt:
-    total_s = meter.now() - meter.started
+    ended = meter.now()
+    total_s = ended - meter.started
     usage, done = meter.counted(), meter.done
-    if choice.info.provider == "gemini":
+    if meter.share_s is None:
         cost = _api_cost(app, choice.info.name, usage, done)
     else:
-        cost = machine_cost(app.settings.gpu_usd_per_hour, total_s)
+        cost = machine_cost(app.settings.gpu_usd_per_hour, meter.share_s(ended))
     return Receipt(
         model=choice.info.id,
         finish=done.finish,

@@ -27,9 +27,10 @@ def rows_for(name: str, count: int, directives: str = "") -> bytes:
     return csv_of(*(f"{name} {n} GOOD {directives}" for n in range(count)))
 
 
-def reserved(api: Api, name: str) -> float:
-    """USD that a call for a row of `rows_for(name, …)` reserves, which is its worst case."""
-    job = submit(api, rows_for(name, 1, "#slow=0.3"), model=MODEL)
+@pytest.fixture(scope="module")
+def hold(api: Api) -> float:
+    """USD that a call for a row here reserves, which is its worst case."""
+    job = submit(api, csv_of("reserved 10 GOOD #slow=0.2"), model=MODEL)
     until(lambda: calls_of(api, job), "the call")
     held = calls_of(api, job)[0]["reserved_picousd"] / 1e12
     ended(api, job)
@@ -58,10 +59,10 @@ def test_over_budget_without_a_new_budget_stays(api: Api) -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_budget_is_never_exceeded_and_resume_sets_the_new_total(
-    api: Api, concurrency: int
+    api: Api, hold: float, concurrency: int
 ) -> None:
     name = f"half {concurrency}"
-    budget = round(reserved(api, name) + 10 * ROW_USD, 9)
+    budget = round(hold + 10 * ROW_USD, 9)
     job = submit(
         api, rows_for(name, 30, "#slow=0.01"), model=MODEL, budget_usd=budget,
         concurrency=concurrency,
@@ -73,7 +74,7 @@ def test_a_budget_is_never_exceeded_and_resume_sets_the_new_total(
     assert found["rows_failed"] == 0
     assert spent == pytest.approx(Decimal(str(found["cost_usd"])), rel=Decimal("1e-9"))
     assert found["cost_usd"] <= budget
-    assert found["cost_usd"] + reserved(api, name) > budget, "the next call did not fit"
+    assert found["cost_usd"] + hold > budget, "the next call did not fit"
 
     answer = steer(api, job, "resume", {"budget_usd": 30 * ROW_USD * 2 + budget})
     assert answer.json()["state"] in ("queued", "running")
@@ -82,20 +83,18 @@ def test_a_budget_is_never_exceeded_and_resume_sets_the_new_total(
     assert (found["rows_done"], found["calls"]) == (30, 30)
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_calls_in_flight_are_waited_for_before_a_job_is_over_budget(api: Api, attempt: int) -> None:
+def test_calls_in_flight_are_waited_for_before_a_job_is_over_budget(api: Api, hold: float) -> None:
     """Room for two reservations, sixteen threads, and money enough for all rows."""
-    name = f"tight {attempt}"
-    budget = 2.5 * reserved(api, name) + 40 * ROW_USD
+    budget = 2.5 * hold + 40 * ROW_USD
     job = submit(
-        api, rows_for(name, 40, "#slow=0.02"), model=MODEL, budget_usd=budget, concurrency=16
+        api, rows_for("tight", 40, "#slow=0.02"), model=MODEL, budget_usd=budget, concurrency=16
     )
 
     assert ended(api, job)["rows_done"] == 40
 
 
-def test_the_new_budget_is_a_total_and_must_exceed_what_is_spent(api: Api) -> None:
-    budget = reserved(api, "total") + 5 * ROW_USD
+def test_the_new_budget_is_a_total_and_must_exceed_what_is_spent(api: Api, hold: float) -> None:
+    budget = hold + 5 * ROW_USD
     job = submit(api, rows_for("total", 20), model=MODEL, budget_usd=budget, concurrency=1)
     spent = ended(api, job, "over_budget")["cost_usd"]
 
@@ -106,8 +105,7 @@ def test_the_new_budget_is_a_total_and_must_exceed_what_is_spent(api: Api) -> No
     assert ended(api, job, "over_budget")["cost_usd"] == pytest.approx(spent)
 
 
-def test_a_call_of_unknown_cost_counts_as_its_reservation(api: Api) -> None:
-    hold = reserved(api, "unknown")
+def test_a_call_of_unknown_cost_counts_as_its_reservation(api: Api, hold: float) -> None:
     texts = ["unknown 0 GOOD #fault=no_usage", *(f"unknown {n} GOOD" for n in range(1, 4))]
     job = submit(
         api, csv_of(*texts), model=MODEL, budget_usd=hold * 1.5, concurrency=1, max_retries=0

@@ -122,9 +122,10 @@ def test_a_server_that_never_answers_is_timed_out(tmp_path: Path) -> None:
             assert found["cost_usd"] is None
 
 
-def worst_case(tmp: Path) -> float:
-    """USD that a call for one of `texts_of` reserves."""
-    with served(tmp, latency_s=0.3) as (api, _):
+@pytest.fixture(scope="module")
+def hold(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """USD that a call for one of `texts_of` reserves, which is its worst case."""
+    with served(tmp_path_factory.mktemp("hold"), latency_s=0.2) as (api, _):
         job = submit(api, csv_of(texts_of(1)[0]), model=GEMINI)
         until(lambda: calls_of(api, job), "the call")
         held = calls_of(api, job)[0]["reserved_picousd"] / 1e12
@@ -132,12 +133,9 @@ def worst_case(tmp: Path) -> float:
         return float(held)
 
 
-def test_the_months_budget_stops_jobs_and_is_shared(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    hold = worst_case(tmp_path_factory.mktemp("one"))
+def test_the_months_budget_stops_jobs_and_is_shared(hold: float, tmp_path: Path) -> None:
     budget = {"monthly_budget_usd": round(hold + 10 * ROW_USD, 9)}
-    with served(tmp_path_factory.mktemp("two"), budget) as (api, _):
+    with served(tmp_path, budget) as (api, _):
         job = submit(api, csv_of(*texts_of(30)), model=GEMINI, concurrency=4)
         found = ended(api, job, "over_budget")
         assert found["error"]["code"] == "over_budget"
@@ -155,13 +153,10 @@ def test_the_months_budget_stops_jobs_and_is_shared(
         assert ended(api, local)["rows_done"] == 3
 
 
-def test_two_jobs_share_the_months_budget_without_giving_up(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_two_jobs_share_the_months_budget_without_giving_up(hold: float, tmp_path: Path) -> None:
     """While calls of the other one hold the month's room, a job waits: they may turn out cheap."""
-    hold = worst_case(tmp_path_factory.mktemp("one"))
     budget = {"monthly_budget_usd": round(1.5 * hold + 40 * ROW_USD, 9)}
-    with served(tmp_path_factory.mktemp("two"), budget, latency_s=0.05) as (api, _):
+    with served(tmp_path, budget, latency_s=0.05) as (api, _):
         jobs = [
             submit(api, csv_of(*(f"{name} {n} GOOD" for n in range(12))), model=GEMINI)
             for name in ("one", "two")

@@ -26,6 +26,16 @@ def evaluated(api: Api, pairs: list[tuple[str, str | None]], **spec: Any) -> dic
     return {"job": found, **answer.json()}
 
 
+def test_a_running_job_is_evaluated_over_the_rows_it_has(api: Api) -> None:
+    texts = ["now #say=A", "later #slow=1 #say=A"]
+    data = csv_of(*texts, truth=["A", "A"])
+    job = submit(api, data, gold_column="truth", labels=LABELS, concurrency=1)
+    until(lambda: fields(api, job)["rows_done"] == 1, "the first row")
+
+    assert api.get(f"/jobs/{job}/evaluation").json()["rows"] == 1
+    assert steer(api, job, "cancel").json()["state"] == "cancelled"
+
+
 @pytest.fixture(scope="module")
 def found(api: Api) -> dict[str, Any]:
     return evaluated(api, PAIRS)
@@ -142,13 +152,3 @@ def test_a_job_without_gold_has_no_evaluation(api: Api) -> None:
 
     assert refusal(answer) == (422, "bad_input")
     assert "gold_column" in answer.json()["error"]["message"]
-
-
-def test_a_running_job_is_evaluated_over_the_rows_it_has(api: Api) -> None:
-    texts = ["now #say=A", "later #slow=1.5 #say=A"]
-    data = csv_of(*texts, truth=["A", "A"])
-    job = submit(api, data, gold_column="truth", labels=LABELS, concurrency=1)
-    until(lambda: fields(api, job)["rows_done"] == 1, "the first row")
-
-    assert api.get(f"/jobs/{job}/evaluation").json()["rows"] == 1
-    assert steer(api, job, "cancel").json()["state"] == "cancelled"

@@ -79,11 +79,11 @@ def test_a_chunk_is_unfinished_until_its_last_row_is_stored(database: Database) 
 
 
 def test_answers_of_twins_do_not_finish_a_chunk_for_its_own_rows(database: Database) -> None:
-    """Two rows of the second chunk are twins of the first; the third must still be asked."""
-    job = Stored(database, ["a", "b", "c", "a", "b", "d", "e"], size=3)
-    job.store((0, got()), (1, got()), (2, got()))
+    """Twins of the first chunk's rows lie among the rows of the second."""
+    job = Stored(database, ["a", "b", "c", "d", "a", "b", "e", "f"], size=3)
+    job.store(*((n, got()) for n in range(4)))
 
-    assert list(job.left) == [5, 6]
+    assert list(job.left) == [6, 7]
 
 
 def test_a_row_that_is_stored_twice_counts_once_and_keeps_its_first_answer(
