@@ -47,6 +47,14 @@ class AppError(Exception):
         self.hint = hint or self.default_hint
         self.retry_after_s = retry_after_s
 
+    def fields(self) -> dict[str, str | float]:
+        """The error object of the JSON API: code, message, hint, and retry_after_s if known."""
+        message = str(self).encode("utf-8", "replace").decode()  # it may quote half a character
+        found: dict[str, str | float] = {"code": self.code, "message": message, "hint": self.hint}
+        if self.retry_after_s is not None:
+            found["retry_after_s"] = self.retry_after_s
+        return found
+
 
 class BadInput(AppError):
     code, status, costs_nothing = "bad_input", 422, True

@@ -22,6 +22,7 @@ from lib.providers.hosts import Clients
 from lib.providers.line import Line, current
 from lib.providers.wire import CONNECTIONS, our_errors
 
+NEARLY_S = 0.05  # a deadline of ours has passed when less is left
 GOOGLE = "generativelanguage.googleapis.com:443"
 
 
@@ -192,7 +193,8 @@ def _translate(error: Exception, model: str) -> AppError | None:
         if unreadable(error):
             return BadReply(f"{gemini_wire.WHO} sent something that cannot be read.")
         error = exceptions.from_grpc_error(error)  # type: ignore[no-untyped-call]
-    if isinstance(error, (exceptions.DeadlineExceeded, requests.Timeout)):
+    ours = isinstance(error, exceptions.DeadlineExceeded) and not _time_left()
+    if ours or isinstance(error, requests.Timeout):
         return TimedOut(f"{gemini_wire.WHO} sent nothing for too long.")
     if isinstance(error, (requests.ConnectionError, requests.ChunkedEncodingError)):
         return Unreachable(f"{gemini_wire.WHO} does not answer, or the connection broke.")
@@ -211,6 +213,12 @@ def _not_sent(error: Exception) -> bool:
     if not isinstance(error, requests.ConnectionError) or not error.args:
         return False
     return isinstance(getattr(error.args[0], "reason", None), ConnectTimeoutError)
+
+
+def _time_left() -> bool:
+    """Whether the line would still wait: then it was the server that gave up."""
+    line = current()
+    return line is not None and line.left_s() > NEARLY_S
 
 
 def _plain(detail: Any) -> dict[str, Any]:

@@ -136,12 +136,6 @@ class JobRows:
 
         self._database.share(write)
 
-    def reopen_failed(self, job: str) -> None:
-        """Rows that failed are to be asked again; what they took so far stays counted."""
-        with self._database.write() as connection:
-            connection.execute(job_sql.REOPEN, {"job": job})
-            connection.execute(job_sql.RECOUNT, {"job": job})
-
     def results(self, job: str, rows_total: int) -> Iterator[RowResult]:
         """One for every row of the file, in order; rows not asked yet have an empty one."""
         model, expected = self._model(job), 0

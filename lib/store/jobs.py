@@ -14,6 +14,7 @@ from lib.core import spec
 from lib.core.chat import Usage
 from lib.core.errors import AppError, NotFound
 from lib.core.spec import Spec
+from lib.store import job_sql
 from lib.store.database import Database, to_json
 from lib.store.ledger import to_pico, to_usd
 
@@ -115,7 +116,7 @@ class Jobs:
         ended = self._iso() if to not in ACTIVE and to != "paused" else None
         values = {
             "id": job, "from": list(come_from), "to": to, "finished": ended,
-            "error": to_json(error_fields(error)) if error else None, "run": run,
+            "error": to_json(error.fields()) if error else None, "run": run,
         }  # fmt: skip
         with self._database.write() as connection:
             return connection.execute(_MOVE, values).rowcount == 1
@@ -132,14 +133,23 @@ class Jobs:
             connection.execute(_RESTART_CLOCKS, {"now": self._now()})
 
     def requeue(
-        self, job: str, come_from: Iterable[State], budget_usd: Decimal | None
+        self,
+        job: str,
+        come_from: Iterable[State],
+        budget_usd: Decimal | None = None,
+        failed: bool = False,
     ) -> int | None:
-        """Queue it for its next run, which is returned; None when its state does not fit."""
+        """Queue it for its next run, which is returned; None when its state does not fit.
+
+        `failed`: rows that failed are asked again; what they took so far stays counted.
+        """
         budget = None if budget_usd is None else to_pico(budget_usd)
         values = {"id": job, "from": list(come_from), "budget": budget}
         with self._database.write() as connection:
             if connection.execute(_REQUEUE, values).rowcount != 1:
                 return None
+            for statement in (job_sql.REOPEN, job_sql.RECOUNT) if failed else ():
+                connection.execute(statement, {"job": job})
             return int(connection.scalar(sa.text("SELECT run FROM jobs WHERE id = :id"), values))
 
     def finish(self, job: str, run: int) -> bool:
@@ -194,12 +204,6 @@ class Jobs:
             ended = datetime.fromisoformat(row["finished"]).timestamp()
         rows, seconds = row["rows_done"] - row["run_rows"], ended - row["run_started"]
         return rows / seconds if rows > 0 and seconds > 0 else None
-
-
-def error_fields(error: AppError) -> dict[str, Any]:
-    """The error object of the JSON API."""
-    fields: dict[str, Any] = {"code": error.code, "message": str(error), "hint": error.hint}
-    return fields | ({"retry_after_s": error.retry_after_s} if error.retry_after_s else {})
 
 
 _TABLES = {"jobs": "id", "job_chunks": "job", "job_twins": "job", "results": "job"}

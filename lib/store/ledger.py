@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lib.core.chat import Finish, Source, Usage
-from lib.core.errors import JobOverBudget, OverBudget
+from lib.core.errors import JobOverBudget, NotFound, OverBudget
 from lib.store.database import Database
 
 PICO = Decimal(10) ** 12  # money is stored in whole 1e-12 USD: sums in SQL stay exact
@@ -137,7 +137,9 @@ class Ledger:
 
     def _check_job(self, connection: sa.Connection, job: str, reserve: int) -> None:
         # Shared transactions run one after the other, so nobody can write between check and update.
-        row = connection.execute(_JOB, {"job": job}).one()
+        row = connection.execute(_JOB, {"job": job}).one_or_none()
+        if row is None:
+            raise NotFound("The job was deleted.")
         if row.budget_picousd is None or not reserve:
             return
         used = row.spent_picousd + row.reserved_picousd

@@ -23,11 +23,7 @@ class Forbidden(Unauthorized):
 
 def error_body(error: AppError) -> dict[str, Any]:
     """`{"error": {code, message, hint, retry_after_s?}}`; `retry_after_s` is in seconds."""
-    message = str(error).encode("utf-8", "replace").decode()  # it may quote half a character
-    fields: dict[str, Any] = {"code": error.code, "message": message, "hint": error.hint}
-    if error.retry_after_s is not None:
-        fields["retry_after_s"] = error.retry_after_s
-    return {"error": fields}
+    return {"error": error.fields()}
 
 
 def error_headers(error: AppError) -> dict[str, str]:

@@ -14,6 +14,7 @@ from lib.core.errors import (
     ModelMissing,
     NoConnection,
     NotConfigured,
+    NotFound,
     QuotaExhausted,
 )
 from lib.core.prompt import pack, single
@@ -24,7 +25,7 @@ from lib.work.pace import backoff_s
 from lib.work.tally import Pending
 
 # After one of these every further call would end the same way.
-HOPELESS = (AuthFailed, ModelMissing, QuotaExhausted, NotConfigured)
+HOPELESS = (AuthFailed, ModelMissing, QuotaExhausted, NotConfigured, NotFound)
 INVALID_ASKS = 2  # an answer that is no label is asked once more
 SMALLER = 4  # what a pack left open is asked again in packs of a quarter
 VOTE_TEMPERATURE = 0.7  # several votes of a model that always says the same tell nothing

@@ -37,12 +37,14 @@ class Calibrator:
         return self.rest() if ready else []
 
     def rest(self) -> Settled:
-        """Judge what is held, with the rows there are."""
+        """Judge what is held, with the rows there are; a centre of few is not kept for others."""
         with self._lock:
             held, self._held = self._held, []
-            if self._centre is None and held:
-                self._centre = self._keep(centre([scores for _, scores in held]))
-            middle = self._centre or {}
+            middle = self._centre
+            if middle is None:
+                middle = centre([scores for _, scores in held])
+            if self._centre is None and len(held) >= ENOUGH_ROWS:
+                middle = self._centre = self._keep(middle)
         return [(pending, self._judge(pending, scores, middle)) for pending, scores in held]
 
     def _judge(self, pending: Pending, scores: Scores, middle: Centre) -> RowResult:

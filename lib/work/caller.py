@@ -65,6 +65,7 @@ class Caller:
         self._pace = Pace()
         self._flight = threading.Condition()
         self._lines: set[Line] = set()
+        self._ended = 0  # calls that were made, however they ended
 
     def hang_up(self) -> None:
         """Break off the calls under way; their rows stay unasked."""
@@ -80,30 +81,37 @@ class Caller:
 
     def call(self, request: Request, rows: list[Pending]) -> Answer:
         """One call that goes through; refusals for want of room or of budget are waited out."""
-        tried_alone = False
-        while True:
+        alone = 0
+        while alone < 2:  # the last other call may end between the refusal and a look around
+            ended = self._ended
             sent_at = self._pace.turn(self.wait)
             started = time.perf_counter()
             try:
                 answer = self._send(request)
             except OverBudget as error:  # nothing was sent
-                if tried_alone:
-                    raise Halt(error) from error
-                tried_alone = not self._wait_for_room(error)
+                alone = 0 if self._wait_for_room(error, ended) else alone + 1
+                over = error
                 continue
             except AppError as error:
+                self._count_end()
                 ms = (time.perf_counter() - started) * 1000
                 charge(rows, NOTHING if error.costs_nothing else UNKNOWN, ms)
                 if isinstance(error, RateLimited) and error.retryable:
                     self._pace.refused(sent_at, error.retry_after_s)
                     continue
                 raise
+            self._count_end()
             self._pace.went_through()
             receipt = answer.receipt
             charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
             if receipt.finish is Finish.STOPPED:
                 raise Stopped
             return answer
+        raise Halt(over) from over
+
+    def _count_end(self) -> None:
+        with self._flight:
+            self._ended += 1
 
     def _send(self, request: Request) -> Answer:
         texts: list[str] = []
@@ -130,10 +138,10 @@ class Caller:
                 self._lines.discard(line)
                 self._flight.notify_all()
 
-    def _wait_for_room(self, error: OverBudget) -> bool:
+    def _wait_for_room(self, error: OverBudget, ended: int) -> bool:
         """Wait while calls are under way, that may cost less than reserved; False: none is."""
         with self._flight:
-            own = bool(self._lines) and self._flight.wait(timeout=1.0)
+            own = self._ended != ended or bool(self._lines and self._flight.wait(timeout=1.0))
         job = self._order.job if isinstance(error, JobOverBudget) else None
         others = own or self._app.ledger.in_flight(self._app.settings.model_timeout_s, job)
         self.wait(0 if own or not others else LOOK_AGAIN_S)

@@ -4,21 +4,22 @@ import hashlib
 import itertools
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lib.core.chat import Modality
+from lib.core.chat import Modality, ModelInfo, Usage
 from lib.core.comparison import Comparison, compare
 from lib.core.errors import AppError, BadInput, OverBudget, Unsupported
 from lib.core.evaluation import Evaluation, evaluate, label_finder
 from lib.core.reliability import Reliability, reliability
 from lib.core.spec import Spec, check_columns
-from lib.store.jobs import ACTIVE, Job
+from lib.store.jobs import ACTIVE, Job, State
 from lib.store.ledger import new_id
 from lib.store.result_files import result_cells, result_names, write_results
 from lib.store.row_files import Table, open_table
@@ -26,7 +27,7 @@ from lib.work.app import App
 from lib.work.manifest import made_with
 
 LEAST_CHUNK, MOST_CHUNK = 200, 2000  # rows of a chunk: enough for every call in flight
-RESUMABLE = ("paused", "over_budget", "failed")
+RESUMABLE: tuple[State, ...] = ("paused", "over_budget", "failed")
 
 
 class JobDesk:
@@ -53,6 +54,7 @@ class JobDesk:
         needs: Modality = "image" if pictures else "text"
         if needs not in choice.info.input:
             raise Unsupported(f"model: {choice.info.id} cannot read {needs} input.")
+        self._check_price(choice.info, asked.budget_usd)
         job = new_id()
         size = (asked.concurrency or 50) * asked.rows_per_request
         chunk = MOST_CHUNK if choice.info.scores else min(MOST_CHUNK, max(LEAST_CHUNK, size))
@@ -69,11 +71,8 @@ class JobDesk:
         return self._app.jobs.get(job)
 
     def pause(self, job_id: str) -> Job:
-        """Let calls under way finish and make no others; pausing twice is no mistake."""
-        job = self._app.jobs.get(job_id)
-        if job.state == "paused":
-            return job
-        return self._stop(job, "paused", ACTIVE, "pause")
+        """Let calls under way finish and make no others."""
+        return self._stop(self._app.jobs.get(job_id), "paused", ACTIVE, "pause")
 
     def cancel(self, job_id: str) -> Job:
         """End it for good; the rows it has stay."""
@@ -89,6 +88,7 @@ class JobDesk:
                 f"${job.spent_usd} of this job's budget of ${job.budget_usd} are spent.",
                 hint="Resume it with a larger budget_usd.",
             )
+        self._check_price(self._app.models.find(job.model).info, budget_usd)
         return self._run_again(job, RESUMABLE, "resume", budget_usd)
 
     def retry(self, job_id: str) -> Job:
@@ -98,8 +98,7 @@ class JobDesk:
             raise _does_not_fit("retry", job)
         if not job.rows_failed:
             return job
-        self._app.job_rows.reopen_failed(job.id)
-        return self._run_again(job, ("done",), "retry", None)
+        return self._run_again(job, ("done",), "retry", failed=True)
 
     def delete(self, job_id: str) -> None:
         """The job with its file, rows and results; one that runs is stopped first."""
@@ -184,19 +183,37 @@ class JobDesk:
                 self._durable = Durable(self._app)
             return self._durable
 
-    def _stop(self, job: Job, to: Any, come_from: Any, verb: str) -> Job:
+    def _stop(self, job: Job, to: State, come_from: Iterable[State], verb: str) -> Job:
         if not self._app.jobs.move(job.id, come_from, to):
-            raise _does_not_fit(verb, self._app.jobs.get(job.id))
+            now = self._app.jobs.get(job.id)
+            if now.state == to:  # stopping it twice is no mistake
+                return now
+            raise _does_not_fit(verb, now)
         if job.state in ACTIVE:
             self._engine().stop(job.id, job.run)
         return self._app.jobs.get(job.id)
 
-    def _run_again(self, job: Job, come_from: Any, verb: str, budget: Decimal | None) -> Job:
-        run = self._app.jobs.requeue(job.id, come_from, budget)
+    def _run_again(
+        self,
+        job: Job,
+        come_from: Iterable[State],
+        verb: str,
+        budget_usd: Decimal | None = None,
+        failed: bool = False,
+    ) -> Job:
+        run = self._app.jobs.requeue(job.id, come_from, budget_usd, failed)
         if run is None:
             raise _does_not_fit(verb, self._app.jobs.get(job.id))
         self._engine().start(job.id, run)
         return self._app.jobs.get(job.id)
+
+    def _check_price(self, info: ModelInfo, budget_usd: Decimal | None) -> None:
+        """A budget is kept by reserving each call's price, so that must be known."""
+        free = info.provider != "gemini"  # or priced by the machine's time
+        one = Usage(1, 1, 0, 0)
+        if budget_usd is None or free or self._app.prices.cost(one, info.name, datetime.now(UTC)):
+            return
+        raise BadInput(f"budget_usd: the price of {info.id} is not known, so it cannot be kept.")
 
 
 def _rows(table: Table, asked: Spec) -> Iterator[tuple[str | None, str | None]]:

@@ -80,7 +80,7 @@ class Pace:
         if self._rate is None:  # the first turn after the first refusal: all answers are in
             cycle_s = max(SHORTEST_CYCLE_S, self._resumes_at - self._begun)
             self._rate = max(1, self._through) / cycle_s
-        return float(self._rate * 2.0 ** (since_s / DOUBLING_S))
+        return float(self._rate * 2.0 ** min(60.0, since_s / DOUBLING_S))
 
 
 def backoff_s(

@@ -11,6 +11,7 @@ from tests.api.jobs import (
     csv_of,
     ended,
     fields,
+    post,
     refusal,
     rows_of,
     steer,
@@ -138,3 +139,16 @@ def test_a_paused_job_may_be_resumed_with_a_budget(api: Api, fake: FakeServer) -
 
     steer(api, job, "resume", {"budget_usd": hold})
     assert ended(api, job, "over_budget")["rows_done"] < 4
+
+
+def test_a_budget_needs_a_model_whose_price_is_known(api: Api, fake: FakeServer) -> None:
+    """Otherwise nobody could keep it; without a budget the same job runs, its cost unknown."""
+    asked = {"text_column": "text", "labels": ["GOOD", "BAD"], "model": "gemini/gemini-9-tomorrow"}
+    before = len(fake.asked)
+    answer = post(api, rows_for("unpriced", 2), asked | {"budget_usd": 1})
+
+    assert refusal(answer) == (422, "bad_input")
+    assert "budget_usd" in answer.json()["error"]["message"]
+    assert len(fake.asked) == before
+    job = post(api, rows_for("unpriced", 2), asked).json()["job_id"]
+    assert ended(api, job)["cost_usd"] is None

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,7 +59,7 @@ def jobs(api: Api, fake: FakeServer) -> Iterator[dict[str, str]]:
     found["cancelled"], _ = paused(api, fake)
     assert steer(api, found["cancelled"], "cancel").json()["state"] == "cancelled"
     found["paused"], _ = paused(api, fake)
-    found["running"] = submit(api, csv_of(*texts_of(1, slow=60)))
+    found["running"] = submit(api, csv_of(*texts_of(99, slow=0.5)), concurrency=1)
     for state in ("done", "failed", "over_budget"):
         ended(api, found[state], state)
     until(lambda: fields(api, found["running"])["state"] == "running", "the run")
@@ -88,11 +89,12 @@ def test_what_does_not_fit_a_state_is_bad_input(
     assert (after["state"], after["error"]) == (state, before["error"])
 
 
-def test_pausing_twice_answers_the_job(api: Api, jobs: dict[str, str]) -> None:
-    answer = steer(api, jobs["paused"], "pause")
+def test_pausing_twice_answers_the_job(api: Api) -> None:
+    job = submit(api, csv_of(*texts_of(2, slow=0.2)), concurrency=1)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: steer(api, job, "pause"), range(16)))
 
-    assert (answer.status_code, answer.json()["state"]) == (200, "paused")
-    assert answer.json() == fields(api, jobs["paused"])
+    assert {(one.status_code, one.json().get("state")) for one in answers} == {(200, "paused")}
 
 
 def test_pause_lets_calls_in_flight_finish_and_resume_asks_the_rest(
@@ -129,7 +131,6 @@ def test_a_cancelled_job_keeps_its_rows_and_calls_nobody(api: Api, fake: FakeSer
 
     found = fields(api, job)
     assert (found["state"], found["calls"], sum(asked(fake, texts))) == ("cancelled", 2, 2)
-    assert found["finished"] is not None
 
 
 @pytest.mark.parametrize("state", ["queued", "failed", "over_budget"])
@@ -155,7 +156,6 @@ def test_what_is_not_done_can_be_cancelled(api: Api, state: str) -> None:
 def test_what_no_call_can_survive_stops_the_job_and_resume_goes_on(
     api: Api, fake: FakeServer, fault: str, code: str
 ) -> None:
-    """The row that met it stays unasked, as the others after it."""
     texts = [f"{text} #once={fault}" if n == 2 else text for n, text in enumerate(texts_of(5))]
     job = submit(api, csv_of(*texts), concurrency=1)
     found = ended(api, job, "failed")

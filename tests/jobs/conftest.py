@@ -61,7 +61,7 @@ def more_than(rows: int) -> Callable[[dict[str, Any]], bool]:
 
 
 @pytest.fixture
-def shared_database(postgres_url: str) -> str:
+def shared_database(postgres_url: str) -> str:  # noqa: F811 (the fixture)
     """The URL of a Postgres database that nothing else uses."""
     import psycopg
 

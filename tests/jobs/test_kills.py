@@ -32,7 +32,7 @@ def test_a_job_goes_on_after_its_server_was_killed(launch: Launch, slow_fake: Fa
     with Client(launch("a")) as client:
         found = client.wait(job, ended)
 
-        assert (found["state"], found["rows_done"], found["error"]) == ("done", ROWS, None), second.log
+        assert (found["state"], found["rows_done"], found["error"]) == ("done", ROWS, None)
         check_every_row_once(client, job)
         assert ROWS <= asked_about(slow_fake, before) <= ROWS + CONCURRENCY
 
@@ -88,7 +88,9 @@ def test_two_machines_share_a_job_and_one_dies_for_good(
         first.stop(signal.SIGKILL)
         found = client.wait(job, ended, timeout_s=90)
 
-        assert (found["state"], found["rows_done"], found["error"]) == ("done", ROWS, None), second.log
+        assert (found["state"], found["rows_done"], found["error"]) == ("done", ROWS, None), (
+            second.log
+        )
         check_every_row_once(client, job)
         assert ROWS <= asked_about(slow_fake, before) <= ROWS + CONCURRENCY
 

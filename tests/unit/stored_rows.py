@@ -8,7 +8,7 @@ from lib.core.spec import parse
 from lib.core.task import RowResult
 from lib.store.database import Database
 from lib.store.job_rows import Answered, JobRows, Row
-from lib.store.jobs import Job, Jobs
+from lib.store.jobs import STATES, Job, Jobs
 
 MODEL = "vllm/x"
 
@@ -35,6 +35,9 @@ class Stored:
     @property
     def results(self) -> list[RowResult]:
         return list(self.rows.results(self.id, self.total))
+
+    def retry(self) -> None:
+        self._jobs.requeue(self.id, STATES, failed=True)
 
     def store(self, *found: tuple[int, RowResult]) -> None:
         left = self.left

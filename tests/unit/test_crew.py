@@ -157,16 +157,19 @@ def test_what_unfinished_rows_took_is_told_when_it_stops(app: App) -> None:
 
 def test_a_size_may_grow_and_shrink_while_it_works(tmp_path: Path) -> None:
     with FakeServer(gather=4) as fake, running(fake, tmp_path) as app:
-        still: list[int] = []
-        work = Work(app, 1, before_storing=lambda rows: still.append(fake.in_flight))
+        beside_it: list[int] = []
+
+        def shrink(_: list[int]) -> None:
+            beside_it.append(fake.in_flight)
+            work.crew.resize(1)
+
+        work = Work(app, 1, before_storing=shrink)
         with beside(work, *(f"{n} ham" for n in range(20))) as went:
             assert wait_until(lambda: fake.in_flight == 1)
             work.crew.resize(4)
-            assert wait_until(lambda: len(still) >= 1)
-            work.crew.resize(1)
 
     assert (went, fake.max_in_flight) == ([True], 4)
-    assert set(still[-8:]) == {0}
+    assert set(beside_it[4:]) == {0}
 
 
 def test_a_result_that_cannot_be_stored_stops_the_crew(

@@ -186,14 +186,3 @@ def test_local_calls_without_a_rate_pass_a_jobs_budget(app: App) -> None:
     work = Work(app, model=VLLM, order={"job": job(app.database, PICO)})
 
     assert work.run("ham")
-
-
-@pytest.mark.xfail(reason="a model of unknown price reserves nothing, so the budget is not kept")
-def test_a_budget_cannot_be_kept_with_a_model_of_unknown_price(app: App, fake: FakeServer) -> None:
-    """As with the month's budget: it is not asked, and the error says why."""
-    work = Work(app, model="gemini/gemini-9-tomorrow", order={"job": job(app.database, CENT)})
-    before = len(fake.asked)
-    work.run("ham")
-
-    assert work.halted_by == "over_budget"
-    assert len(fake.asked) == before

@@ -125,7 +125,7 @@ def test_failed_rows_are_asked_again_and_what_they_took_stays_counted(database: 
     """Their twins too; labels that were right are left alone."""
     job = Stored(database, ["a", "b", "a", "c"], size=2)
     job.store((0, got(None, "unreachable")), (1, got()), (3, got(None, "bad_reply")))
-    job.rows.reopen_failed(job.id)
+    job.retry()
     assert (list(job.left), job.record.rows_done, job.record.rows_failed) == ([0, 3], 1, 0)
     assert job.record.usage == Usage(30, 6, 3, 12)
 
@@ -143,7 +143,7 @@ def test_an_answer_from_another_job_leaves_the_latency_of_the_calls_there_were(
 ) -> None:
     job = Stored(database, ["a"])
     job.store((0, got(None, "timed_out")))
-    job.rows.reopen_failed(job.id)
+    job.retry()
     job.store((0, RowResult("ham", None, None, MODEL, FREE, Decimal(0))))
 
     assert job.results[0].latency_ms == 40.0
