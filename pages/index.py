@@ -4,6 +4,8 @@ import streamlit as st
 
 from lib.web.texts import _
 
+# First, or the browser asks Google for the navigation's icon to show it in its tab.
+st.set_page_config(page_title=_("Gemini or your own GPU"), page_icon="⚖️")
 page = st.navigation(
     [
         st.Page("chat.py", title=_("Chat"), icon=":material/chat:", default=True),
@@ -14,9 +16,5 @@ page = st.navigation(
 )
 # Once a run: a second, different width makes the browser change between both at every click.
 wide = page.url_path == "estimate" or (page.url_path == "classify" and "job" in st.query_params)
-st.set_page_config(
-    page_title=_("Gemini or your own GPU"),
-    page_icon="⚖️",
-    layout="wide" if wide else "centered",
-)
+st.set_page_config(layout="wide" if wide else "centered")
 page.run()

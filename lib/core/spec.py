@@ -115,7 +115,7 @@ def usd(value: Any, field: str) -> Decimal | None:
         except (ValueError, OverflowError):
             number = None
     if number is None or not math.isfinite(number) or not 0 < number <= 1e9:
-        raise BadInput(f"{field}: an amount of US dollars above 0 is wanted.")
+        raise BadInput(f"{field}: US dollars above 0, a thousand million at most, are wanted.")
     return Decimal(str(value))
 
 

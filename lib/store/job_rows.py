@@ -3,13 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from lib.core.chat import Usage
 from lib.core.prompt import sendable
 from lib.core.task import RowResult
 from lib.store import job_sql
@@ -22,14 +20,13 @@ PAGE = 5000  # rows read or written at a time
 class Row:
     """A row to ask: its number in the file, its text, its gold label if it has one.
 
-    A text of None is one that cannot be sent: nothing is in it, or not whole characters.
-    `twins` are later rows with the same text, as (number, gold): they get the same answer.
+    A text of None is one that cannot be sent: nothing is in it, or not whole characters. Later rows
+    with the same text, its twins, are not asked: they get the same answer.
     """
 
     n: int
     text: str | None
     gold: str | None = None
-    twins: tuple[tuple[int, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +90,7 @@ class JobRows:
                 return []
             span = {"job": job, "first": found.first, "last": found.last}
             done = set(connection.scalars(job_sql.DONE, span))
-            twins: dict[int, list[tuple[int, str | None]]] = {}
-            for twin in connection.execute(job_sql.TWINS, span):
-                twins.setdefault(twin.first, []).append((twin.n, twin.gold))
-        return [
-            Row(n, text, gold, tuple(twins.get(n, ())))
-            for n, text, gold in json.loads(found.body)
-            if n not in done
-        ]
+        return [Row(n, text, gold) for n, text, gold in json.loads(found.body) if n not in done]
 
     def known(self, keys: Sequence[str]) -> dict[str, tuple[str, float | None]]:
         """Label and confidence of answers any job has got, by key."""
@@ -124,9 +114,9 @@ class JobRows:
                 values = job_sql.columns(job, one.row.n, one.row.gold, one.key, one.result)
                 if not connection.execute(job_sql.STORE, values).rowcount:
                     continue
-                if one.result.finished and one.row.twins:
-                    connection.execute(job_sql.STORE, _twins(job, one))
-                copies = 1 + len(one.row.twins) if one.result.finished else 0
+                copies = 0
+                if one.result.finished:
+                    copies = 1 + connection.execute(job_sql.STORE_TWINS, values).rowcount
                 total["rows"] += copies
                 total["failed"] += copies if one.result.error else 0
                 for name in job_sql.SUMMED:  # unknown stays unknown, whatever is added to it
@@ -201,12 +191,6 @@ def key_of(model: str, task: Mapping[str, Any], text: str) -> str:
     """Equal for equal questions: same model, labels, instruction, examples and text."""
     asked = json.dumps([model, task, text], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()[:40]
-
-
-def _twins(job: str, one: Answered) -> list[dict[str, Any]]:
-    """The same answer for the same texts; nothing was asked for them."""
-    free = replace(one.result, usage=Usage(0, 0, 0, 0), cost_usd=Decimal(0), latency_ms=None)
-    return [job_sql.columns(job, n, gold, None, free) for n, gold in one.row.twins]
 
 
 def _digest(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The statements behind `job_rows`, and how a result becomes columns and comes back."""
+"""The statements behind `jobs` and `job_rows`; how a result becomes columns and comes back."""
 
 from typing import Any
 
@@ -17,9 +17,6 @@ ADD_CHUNK = sa.text(
 )
 ADD_TWINS = sa.text("INSERT INTO job_twins (job, n, first, gold) VALUES (:job, :n, :first, :gold)")
 CHUNK = sa.text("SELECT first, last, body FROM job_chunks WHERE job = :job AND chunk = :chunk")
-TWINS = sa.text(
-    "SELECT first, n, gold FROM job_twins WHERE job = :job AND first BETWEEN :first AND :last"
-)
 DONE = sa.text(
     "SELECT n FROM results WHERE job = :job AND n BETWEEN :first AND :last"
     " AND (label IS NOT NULL OR error IS NOT NULL)"
@@ -42,6 +39,17 @@ STORE = sa.text(
     " + excluded.latency_ms, results.latency_ms, excluded.latency_ms), "  # null: no call was made
     + ", ".join(f"{name} = results.{name} + excluded.{name}" for name in SUMMED)
     + " WHERE results.label IS NULL AND results.error IS NULL"
+)
+# The same answer for the same texts; nothing was asked for them. Copied by the database: there may
+# be a million.
+STORE_TWINS = sa.text(
+    "INSERT INTO results (job, n, gold, label, error, confidence, "
+    + ", ".join(SUMMED)
+    + ") SELECT job, n, gold, CAST(:label AS TEXT), CAST(:error AS TEXT),"
+    " CAST(:confidence AS DOUBLE PRECISION), 0, 0, 0, 0, 0 FROM job_twins"
+    " WHERE job = :job AND first = :n ON CONFLICT (job, n) DO UPDATE SET label = excluded.label,"
+    " error = excluded.error, confidence = excluded.confidence"
+    " WHERE results.label IS NULL AND results.error IS NULL"
 )
 COUNT = sa.text(
     "UPDATE jobs SET rows_done = rows_done + :rows, rows_failed = rows_failed + :failed, "
@@ -69,6 +77,41 @@ SURENESS = sa.text(
     " AND label IS NOT NULL AND confidence IS NOT NULL"
 )
 MODEL = sa.text("SELECT model FROM jobs WHERE id = :id")
+
+ADD_JOB = sa.text(
+    "INSERT INTO jobs (id, created, name, upload, spec, model, state, run, manifest, rows_total,"
+    " rows_done, rows_failed, calls, input_tokens, output_tokens, thinking_tokens, cached_tokens,"
+    " cost_picousd, budget_picousd, spent_picousd, reserved_picousd, run_rows)"
+    " VALUES (:id, :created, :name, :upload, :spec, :model, 'queued', 1, :manifest, :rows,"
+    " 0, 0, 0, 0, 0, 0, 0, 0, :budget, 0, 0, 0)"
+)
+GET_JOB = sa.text("SELECT * FROM jobs WHERE id = :id")
+ALL_JOBS = sa.text("SELECT * FROM jobs ORDER BY created DESC, id DESC")
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_FROM: sa.BindParameter[Any] = sa.bindparam("from", expanding=True)
+STATES = sa.text("SELECT id, state, run FROM jobs WHERE id IN :ids").bindparams(_IDS)
+MOVE = sa.text(
+    "UPDATE jobs SET state = :to, error = :error, finished = :finished"
+    " WHERE id = :id AND state IN :from AND run = COALESCE(:run, run)"
+).bindparams(_FROM, sa.bindparam("run", type_=sa.BigInteger))
+BEGIN = sa.text(
+    "UPDATE jobs SET state = 'running', run_started = :now, run_rows = rows_done"
+    " WHERE id = :id AND run = :run AND state = 'queued'"
+)
+RESTART_CLOCKS = sa.text(
+    "UPDATE jobs SET run_started = :now, run_rows = rows_done WHERE state = 'running'"
+)
+REQUEUE = sa.text(
+    "UPDATE jobs SET state = 'queued', run = run + 1, error = NULL, finished = NULL,"
+    " run_started = NULL, budget_picousd = COALESCE(:budget, budget_picousd)"
+    " WHERE id = :id AND state IN :from"
+).bindparams(_FROM, sa.bindparam("budget", type_=sa.BigInteger))
+FINISH = sa.text(
+    "UPDATE jobs SET state = 'done', finished = :now"
+    " WHERE id = :id AND run = :run AND state = 'running' AND rows_done >= rows_total"
+)
+CENTRE = sa.text("UPDATE jobs SET centre = :centre WHERE id = :id AND centre IS NULL")
+GET_CENTRE = sa.text("SELECT centre FROM jobs WHERE id = :id")
 
 
 def columns(

@@ -71,21 +71,31 @@ class Jobs:
     ) -> None:
         self._database, self._now = database, now
 
-    def add(self, job: str, name: str, upload: str, asked: Spec, model: str, rows: int) -> None:
+    def add(
+        self,
+        job: str,
+        name: str,
+        upload: str,
+        asked: Spec,
+        model: str,
+        rows: int,
+        manifest: dict[str, Any],
+    ) -> None:
         """A new job, queued; its rows are stored already."""
         budget = None if asked.budget_usd is None else to_pico(asked.budget_usd)
         # Postgres stores no zero byte, and no database half a character.
         whole = name.replace("\x00", "").encode("utf-8", "replace").decode()
         values = {
             "id": job, "created": self._iso(), "name": whole, "upload": upload, "model": model,
-            "spec": to_json(asked.as_json()), "rows": rows, "budget": budget, "manifest": "{}",
+            "spec": to_json(asked.as_json()), "rows": rows, "budget": budget,
+            "manifest": to_json(manifest),
         }  # fmt: skip
         with self._database.write() as connection:
-            connection.execute(_ADD, values)
+            connection.execute(job_sql.ADD_JOB, values)
 
     def get(self, job: str) -> Job:
         with self._database.read() as connection:
-            row = connection.execute(_GET, {"id": job}).mappings().one_or_none()
+            row = connection.execute(job_sql.GET_JOB, {"id": job}).mappings().one_or_none()
         if row is None:
             raise NotFound("There is no such job.", hint="GET /api/jobs lists them.")
         return self._job(row)
@@ -93,7 +103,7 @@ class Jobs:
     def all(self) -> list[Job]:
         """Newest first."""
         with self._database.read() as connection:
-            return [self._job(row) for row in connection.execute(_ALL).mappings()]
+            return [self._job(row) for row in connection.execute(job_sql.ALL_JOBS).mappings()]
 
     def states(self, jobs: Iterable[str]) -> dict[str, tuple[State, int]]:
         """State and run of each; a deleted job is left out."""
@@ -101,7 +111,7 @@ class Jobs:
         if not wanted:
             return {}
         with self._database.read() as connection:
-            found = connection.execute(_STATES, {"ids": wanted})
+            found = connection.execute(job_sql.STATES, {"ids": wanted})
             return {row.id: (row.state, row.run) for row in found}
 
     def move(
@@ -119,18 +129,18 @@ class Jobs:
             "error": to_json(error.fields()) if error else None, "run": run,
         }  # fmt: skip
         with self._database.write() as connection:
-            return connection.execute(_MOVE, values).rowcount == 1
+            return connection.execute(job_sql.MOVE, values).rowcount == 1
 
     def begin(self, job: str, run: int) -> bool:
         """From queued to running, once per run; the clock of its speed starts."""
         with self._database.write() as connection:
             values = {"id": job, "run": run, "now": self._now()}
-            return connection.execute(_BEGIN, values).rowcount == 1
+            return connection.execute(job_sql.BEGIN, values).rowcount == 1
 
     def restart_clocks(self) -> None:
         """This is the only machine and it was down: that time is not the run's."""
         with self._database.write() as connection:
-            connection.execute(_RESTART_CLOCKS, {"now": self._now()})
+            connection.execute(job_sql.RESTART_CLOCKS, {"now": self._now()})
 
     def requeue(
         self,
@@ -145,35 +155,45 @@ class Jobs:
         """
         budget = None if budget_usd is None else to_pico(budget_usd)
         values = {"id": job, "from": list(come_from), "budget": budget}
-        with self._database.write() as connection:
-            if connection.execute(_REQUEUE, values).rowcount != 1:
+
+        def write(connection: sa.Connection) -> int | None:
+            if connection.execute(job_sql.REQUEUE, values).rowcount != 1:
                 return None
             for statement in (job_sql.REOPEN, job_sql.RECOUNT) if failed else ():
                 connection.execute(statement, {"job": job})
             return int(connection.scalar(sa.text("SELECT run FROM jobs WHERE id = :id"), values))
 
+        return self._database.share(write)
+
     def finish(self, job: str, run: int) -> bool:
         """From running to done, if no row is left."""
         with self._database.write() as connection:
             values = {"id": job, "run": run, "now": self._iso()}
-            return connection.execute(_FINISH, values).rowcount == 1
+            return connection.execute(job_sql.FINISH, values).rowcount == 1
 
     def keep_centre(self, job: str, centre: dict[str, Any]) -> dict[str, Any]:
         """Keep a calibration, unless another machine was first; returns the one that counts."""
         with self._database.write() as connection:
-            connection.execute(_CENTRE, {"id": job, "centre": to_json(centre)})
-            return json.loads(connection.scalar(_GET_CENTRE, {"id": job}))  # type: ignore[no-any-return]
-
-    def keep_manifest(self, job: str, manifest: dict[str, Any]) -> None:
-        with self._database.write() as connection:
-            connection.execute(_MANIFEST, {"id": job, "manifest": to_json(manifest)})
+            connection.execute(job_sql.CENTRE, {"id": job, "centre": to_json(centre)})
+            return json.loads(connection.scalar(job_sql.GET_CENTRE, {"id": job}))  # type: ignore[no-any-return]
 
     def delete(self, job: str) -> None:
         """The job, its rows and its results; what it spent stays in the ledger."""
-        with self._database.write() as connection:
+
+        def write(connection: sa.Connection) -> None:
             for table, column in _TABLES.items():
                 gone = sa.text(f"DELETE FROM {table} WHERE {column} = :id")
                 connection.execute(gone, {"id": job})
+
+        self._database.share(write)  # in turn with those who store results
+
+    def sweep(self) -> None:
+        """Rows whose job never came to be; only while no other machine may be adding one."""
+        with self._database.write() as connection:
+            for table in ("job_chunks", "job_twins"):
+                connection.execute(
+                    sa.text(f"DELETE FROM {table} WHERE job NOT IN (SELECT id FROM jobs)")
+                )
 
     def _iso(self) -> str:
         return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
@@ -211,38 +231,3 @@ _PLAIN = (
     "id", "created", "finished", "name", "upload", "model", "state", "run", "rows_total",
     "rows_done", "rows_failed", "calls",
 )  # fmt: skip
-_ADD = sa.text(
-    "INSERT INTO jobs (id, created, name, upload, spec, model, state, run, manifest, rows_total,"
-    " rows_done, rows_failed, calls, input_tokens, output_tokens, thinking_tokens, cached_tokens,"
-    " cost_picousd, budget_picousd, spent_picousd, reserved_picousd, run_rows)"
-    " VALUES (:id, :created, :name, :upload, :spec, :model, 'queued', 1, :manifest, :rows,"
-    " 0, 0, 0, 0, 0, 0, 0, 0, :budget, 0, 0, 0)"
-)
-_GET = sa.text("SELECT * FROM jobs WHERE id = :id")
-_ALL = sa.text("SELECT * FROM jobs ORDER BY created DESC, id DESC")
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_FROM: sa.BindParameter[Any] = sa.bindparam("from", expanding=True)
-_STATES = sa.text("SELECT id, state, run FROM jobs WHERE id IN :ids").bindparams(_IDS)
-_MOVE = sa.text(
-    "UPDATE jobs SET state = :to, error = :error, finished = :finished"
-    " WHERE id = :id AND state IN :from AND run = COALESCE(:run, run)"
-).bindparams(_FROM, sa.bindparam("run", type_=sa.BigInteger))
-_BEGIN = sa.text(
-    "UPDATE jobs SET state = 'running', run_started = :now, run_rows = rows_done"
-    " WHERE id = :id AND run = :run AND state = 'queued'"
-)
-_RESTART_CLOCKS = sa.text(
-    "UPDATE jobs SET run_started = :now, run_rows = rows_done WHERE state = 'running'"
-)
-_REQUEUE = sa.text(
-    "UPDATE jobs SET state = 'queued', run = run + 1, error = NULL, finished = NULL,"
-    " run_started = NULL, budget_picousd = COALESCE(:budget, budget_picousd)"
-    " WHERE id = :id AND state IN :from"
-).bindparams(_FROM, sa.bindparam("budget", type_=sa.BigInteger))
-_FINISH = sa.text(
-    "UPDATE jobs SET state = 'done', finished = :now"
-    " WHERE id = :id AND run = :run AND state = 'running' AND rows_done >= rows_total"
-)
-_CENTRE = sa.text("UPDATE jobs SET centre = :centre WHERE id = :id AND centre IS NULL")
-_GET_CENTRE = sa.text("SELECT centre FROM jobs WHERE id = :id")
-_MANIFEST = sa.text("UPDATE jobs SET manifest = :manifest WHERE id = :id")

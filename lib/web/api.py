@@ -1,6 +1,5 @@
 """The JSON API, mounted at /api: the same verbs the pages use, in the shapes of the contract."""
 
-import logging
 from functools import partial
 from typing import Any
 
@@ -36,8 +35,6 @@ from lib.work.ask import ask, fit, price_of
 from lib.work.fetch import fetch_picture
 from lib.work.generation import Generation
 from lib.work.jobs import JobDesk
-
-log = logging.getLogger(__name__)
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorShape} for status in (401, 402, 404, 413, 422, 429, 502, 503, 504)

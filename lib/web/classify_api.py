@@ -13,6 +13,7 @@ from lib.core import spec
 from lib.core.chat import Usage
 from lib.core.errors import BadInput
 from lib.core.task import RowResult
+from lib.web.spec_schema import SPEC
 from lib.work.app import App
 from lib.work.chats import usage_facts
 from lib.work.classify import Classification
@@ -105,37 +106,7 @@ _BODY = {
                     "required": ["texts", "labels"],
                     "properties": {
                         "texts": {"type": "array", "items": {"type": "string"}, "maxItems": 1000},
-                        "labels": {
-                            "type": "array",
-                            "minItems": 2,
-                            "items": {
-                                "anyOf": [
-                                    {"type": "string"},
-                                    {
-                                        "type": "object",
-                                        "required": ["name"],
-                                        "properties": {
-                                            "name": {"type": "string"},
-                                            "description": {"type": "string"},
-                                        },
-                                    },
-                                ]
-                            },
-                        },
-                        "instruction": {"type": "string"},
-                        "examples": {
-                            "type": "array",
-                            "items": {
-                                "type": "object",
-                                "required": ["text", "label"],
-                                "properties": {
-                                    "text": {"type": "string"},
-                                    "label": {"type": "string"},
-                                },
-                            },
-                        },
-                        "model": {"type": "string"},
-                        "rows_per_request": {"type": "integer", "minimum": 1, "maximum": 200},
+                        **{name: SPEC[name] for name in FIELDS if name in SPEC},
                     },
                 },
                 "example": {"texts": ["Great!", "Awful."], "labels": ["GOOD", "BAD"]},

@@ -71,7 +71,7 @@ def drop(with_file: bool = True) -> None:
     if draft:
         kit.app().uploads.delete(draft.name)
         if with_file:
-            kit.app().uploads.delete(draft.upload)
+            kit.jobs().discard(draft.upload)
     _show(None)
     st.query_params.pop(URL_FIELD, None)
 

@@ -4,14 +4,15 @@ import csv
 import io
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lib.core.errors import BadInput, TooLarge
+from lib.core.errors import AppError, BadInput, TooLarge
+from lib.core.media import read_picture, shrink
 from lib.store.row_files import Table, open_table
 from lib.web import classify_draft, classify_presets, kit
 from lib.web.classify_draft import Draft
@@ -29,11 +30,15 @@ KINDS = {"csv": "CSV", "xlsx": "XLSX", "jsonl": "JSONL", "parquet": "Parquet", "
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What is in a file: every row was read once, so it can be relied on."""
+    """What is in a file: every row was read once, so it can be relied on.
+
+    `small` holds the first pictures, made small once; None for one that cannot be read.
+    """
 
     table: Table
     rows: int
     preview: list[dict[str, Any]]
+    small: dict[int, bytes | None] = field(default_factory=dict)
 
     @property
     def pictures(self) -> bool:
@@ -144,14 +149,33 @@ def _describe(found: Understood) -> None:
     )  # fmt: skip
     if found.pictures:
         what = _("ZIP, {rows} pictures").format(rows=number(found.rows))
-        st.image(
-            [found.table.picture(n) for n in range(min(3, found.rows))], width=120,
-            caption=[str(row["file"])[:40] for row in found.preview[:3]],
-        )  # fmt: skip
+        _show_pictures(found)
     else:
         first = pd.DataFrame(found.preview[:SHOWN])
         st.dataframe(first, hide_index=True, alt=_("The file's first rows"))
     st.caption(kit.literal(what))
+
+
+THUMB_PIXELS = 240
+
+
+def _show_pictures(found: Understood) -> None:
+    """The first few, small; one that cannot be read says so, and will fail alone in the job."""
+    for n, row in enumerate(found.preview[:3]):
+        name = kit.literal(str(row["file"])[:40])
+        if n not in found.small:
+            found.small[n] = _small(found.table, n)
+        if picture := found.small[n]:
+            st.image(picture, width=120, caption=name)
+        else:
+            st.caption(_("{name} cannot be read as a picture.").format(name=name))
+
+
+def _small(table: Table, n: int) -> bytes | None:
+    try:
+        return shrink(read_picture(table.picture(n)), THUMB_PIXELS).data
+    except AppError:
+        return None
 
 
 def understood(upload: str, sheet: str | None) -> Understood:

@@ -158,7 +158,7 @@ def _run(draft: Draft, found: Understood, asked: Spec, tried: bool) -> None:
     ):  # fmt: skip
         return
     with kit.friendly_errors(), st.spinner(_("Preparing {n} rows").format(n=found.rows)):
-        job = kit.jobs().create(draft.upload, draft.file, asked)
+        job = kit.jobs().create_once(draft.upload, draft.file, asked)
         classify_draft.drop(with_file=False)
         st.query_params["job"] = job.id
         st.rerun()

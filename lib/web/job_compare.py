@@ -8,10 +8,12 @@ import streamlit as st
 
 from lib.core.comparison import Comparison
 from lib.store.jobs import Job
-from lib.web import job_charts, job_list, job_quality, job_results, kit
+from lib.web import job_charts, job_list, job_quality, kit
 from lib.web.job_charts import Priced
 from lib.web.job_quality import percent
+from lib.web.job_results import beside
 from lib.web.texts import UNKNOWN, _, number
+from lib.work.jobs import JudgedRow
 
 MOST = 2000  # rows looked through for disagreements
 SHOWN = 200
@@ -129,24 +131,22 @@ def _disagreements(job: Job, other: Job) -> None:
 
 def differing(job: Job, other: Job) -> list[dict[str, Any]]:
     """Rows both finished with different labels: the file's text and gold, A's and B's label."""
-    mine, theirs = _by_row(job), _by_row(other)
+    mine, theirs = _by_number(job), _by_number(other)
     columns = [c for c in (job.spec.text_column or "file", job.spec.gold_column) if c]
     return [
         {
             _("row"): n,
-            **{column: row[column] for column in columns},
-            _("A"): row[_label(job)] or UNKNOWN,
-            _("B"): theirs[n][_label(other)] or UNKNOWN,
+            **{beside(column, _OURS): row.cells[column] for column in columns},
+            _("A"): row.result.label or UNKNOWN,
+            _("B"): theirs[n].result.label or UNKNOWN,
         }
         for n, row in mine.items()
-        if n in theirs and row[_label(job)] != theirs[n][_label(other)]
+        if n in theirs and row.result.label != theirs[n].result.label
     ]
 
 
-def _by_row(job: Job) -> dict[int, dict[str, Any]]:
-    return {row["row"]: row for row in kit.jobs().rows(job.id, {}, MOST)}
+_OURS = {_("row"), _("A"), _("B")}
 
 
-def _label(job: Job) -> str:
-    """The result column, called otherwise when the file has one of its name."""
-    return job_results.names_of(job)["label"]
+def _by_number(job: Job) -> dict[int, JudgedRow]:
+    return {row.number: row for row in kit.jobs().rows(job.id, {}, MOST)}

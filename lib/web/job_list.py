@@ -39,7 +39,7 @@ def show_all(jobs: list[Job]) -> None:
     if not jobs:
         st.caption(
             _("A job labels every row of a file in the background: close the page and come back. "
-              "Here you will find each with its accuracy, its cost and its results.")
+              "Here you will find each with its cost, its results and how right they are.")
         )  # fmt: skip
         return
     older = len(jobs) - SHOWN

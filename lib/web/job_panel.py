@@ -95,9 +95,13 @@ def _time(job: Job) -> tuple[str, str]:
 
 
 def _spent_help(job: Job) -> str | None:
-    if job.cost_usd is not None:
+    """What the sum leaves out: calls that were sent and never told what they took."""
+    if job.cost_usd is None:
+        return _("A call's price or token count is unknown, so the sum is too.")
+    if job.state in ACTIVE or not job.reserved_usd:
         return None
-    return _("A call's price or token count is unknown, so the sum is too.")
+    text = _("Up to {usd} more for calls that were cut off and never said what they took.")
+    return text.format(usd=usd(job.reserved_usd))
 
 
 def _buttons(job: Job) -> None:
@@ -112,7 +116,7 @@ def _buttons(job: Job) -> None:
         if state == "done" and job.rows_failed:
             _button(_("Retry failed rows"), "replay", desk.retry, job)
         if state not in ("done", "cancelled"):
-            _button(_("Cancel"), "cancel", desk.cancel, job)
+            _cancel(job)
         st.button(
             _("Same rows again"), icon=":material/content_copy:", key="cls_again",
             on_click=_again, args=(job,),
@@ -154,6 +158,12 @@ def _budget(job: Job) -> None:
             _("Go on with it"), key="cls_raise", type="primary", disabled=not budget,
             on_click=_do, args=(kit.jobs().resume, job.id, Decimal(str(budget))),
         )  # fmt: skip
+
+
+def _cancel(job: Job) -> None:
+    with st.popover(_("Cancel"), icon=":material/cancel:"):
+        st.markdown(_("End this job for good? Its finished rows stay; «Pause» can be taken back."))
+        _button(_("End it"), "cancel", kit.jobs().cancel, job, kind="primary")
 
 
 def _delete(job: Job) -> None:

@@ -1,7 +1,6 @@
 """The rows of a job, filtered, and its files."""
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from lib.store.jobs import Job
-from lib.store.result_files import FORMATS, result_names
+from lib.store.result_files import FORMATS
 from lib.web import kit
 from lib.web.jobs_api import KINDS
 from lib.web.texts import UNKNOWN, _, milliseconds, number, usd
+from lib.work.jobs import JudgedRow
 
 MOST = 1000  # rows in a table of the page; files have all of them
 _PROBLEMS = {
@@ -65,11 +65,8 @@ def files(job: Job) -> None:
 
 
 def as_file(job: str, form: str) -> bytes:
-    path = kit.jobs().results(job, form)
-    try:
-        return path.read_bytes()
-    finally:
-        path.unlink()
+    with kit.jobs().results(job, form) as file:
+        return file.read()
 
 
 def as_manifest(job: str) -> bytes:
@@ -90,7 +87,7 @@ def table(job: Job) -> None:
         where = {"label": labels[chosen]}
     rows = kit.jobs().rows(job.id, where, MOST)
     if chosen == unsure:
-        rows = least_sure(job, rows)
+        rows = least_sure(rows)
         if not rows:
             st.caption(_("Nobody said how sure these labels are: this model gives no confidence; "
                          "several votes would."))  # fmt: skip
@@ -100,42 +97,39 @@ def table(job: Job) -> None:
         st.caption(_("The first {n} rows; the files have all of them.").format(n=number(MOST)))
 
 
-def least_sure(job: Job, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sure = names_of(job)["confidence"]
-    return sorted((row for row in rows if row[sure] is not None), key=lambda row: row[sure])
+def least_sure(rows: list[JudgedRow]) -> list[JudgedRow]:
+    known = [row for row in rows if row.result.confidence is not None]
+    return sorted(known, key=lambda row: row.result.confidence or 0.0)
 
 
-def show_rows(job: Job, rows: list[dict[str, Any]]) -> None:
+def show_rows(job: Job, rows: list[JudgedRow]) -> None:
     """What the row got first, then what the file says of it."""
     if not rows:
         st.caption(_("No such rows."))
         return
-    names = names_of(job)
     st.dataframe(
-        tidy([_shown(row, names, job) for row in rows]), hide_index=True,
+        tidy([_shown(row, job) for row in rows]), hide_index=True,
         alt=_("Rows with their labels"),
         column_config={_("sure"): st.column_config.NumberColumn(format="%.0f %%")},
     )  # fmt: skip
 
 
-def _shown(row: Mapping[str, Any], names: Mapping[str, str], job: Job) -> dict[str, Any]:
-    of = {name: row.get(given) for name, given in names.items()}
-    sure = of["confidence"]
-    own = {name: value for name, value in row.items() if name not in {"row", *names.values()}}
-    first = [name for name in (job.spec.text_column, job.spec.gold_column) if name in own]
-    return {
-        _("row"): row["row"],
-        _("label given"): of["label"] or UNKNOWN,
-        **{name: own[name] for name in [*first, *own]},
-        _("sure"): None if sure is None else 100 * sure,
-        _("problem"): None if of["error"] is None else problem(of["error"]),
-        _("time"): milliseconds(of["latency_ms"]),
-        "$": usd(of["cost_usd"]),
+def _shown(row: JudgedRow, job: Job) -> dict[str, Any]:
+    """Our columns, then the file's; one of the file's that is called like ours gets a mark."""
+    got = row.result
+    ours: dict[str, Any] = {_("row"): row.number, _("label given"): got.label or UNKNOWN}
+    after: dict[str, Any] = {
+        _("sure"): None if got.confidence is None else 100 * got.confidence,
+        _("problem"): None if got.error is None else problem(got.error),
+        _("time"): milliseconds(got.latency_ms),
+        "$": usd(got.cost_usd),
     }
+    first = [name for name in (job.spec.text_column, job.spec.gold_column) if name in row.cells]
+    theirs = {name: row.cells[name] for name in [*first, *row.cells] if name is not None}
+    marked = {beside(name, {*ours, *after}): value for name, value in theirs.items()}
+    return {**ours, **marked, **after}
 
 
-def names_of(job: Job) -> dict[str, str]:
-    """Each result column's name beside the file's own columns."""
-    columns = job.manifest.get("file", {}).get("columns", [])
-    plain = result_names(())
-    return dict(zip(plain, result_names(columns), strict=True))
+def beside(name: str, ours: set[str]) -> str:
+    """A file's column beside ours: marked, when it is called like one of them."""
+    return _("{name} (file)").format(name=name) if name in ours else name

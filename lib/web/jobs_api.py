@@ -3,28 +3,30 @@
 import json
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import anyio
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from lib.core import spec
 from lib.core.errors import BadInput, TooLarge
 from lib.core.evaluation import Evaluation
 from lib.store.jobs import Job
 from lib.store.result_files import FORMATS
+from lib.web.spec_schema import SPEC
 from lib.work.app import App
 from lib.work.chats import usage_facts
 from lib.work.jobs import JobDesk
 
+PART_BYTES = 2**18
 KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -38,22 +40,37 @@ Run = Callable[..., Awaitable[Any]]
 
 def job_routes(app: App, desk: JobDesk, problems: Any) -> APIRouter:
     routes = APIRouter(responses=problems)
-    pool = anyio.CapacityLimiter(4)  # of their own: a large file may take seconds
-
-    async def run(verb: Callable[..., Any], *args: Any) -> Any:
-        return await anyio.to_thread.run_sync(partial(verb, *args), limiter=pool)
-
-    _add_uploading(routes, run, app, desk)
+    # Threads of their own, and others for whole files: those may take seconds.
+    _add_files(routes, _runner(4), app, desk)
+    run = _runner(4)
     _add_looking(routes, run, app, desk)
     _add_steering(routes, run, desk)
     return routes
 
 
-def _add_uploading(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
+def _runner(threads: int) -> Run:
+    pool = anyio.CapacityLimiter(threads)
+
+    async def run(verb: Callable[..., Any], *args: Any) -> Any:
+        return await anyio.to_thread.run_sync(partial(verb, *args), limiter=pool)
+
+    return run
+
+
+@asynccontextmanager
+async def _whole_form(http: HttpRequest) -> AsyncIterator[FormData]:
+    try:
+        async with http.form(max_files=2, max_fields=5) as form:
+            yield form
+    except ClientDisconnect:
+        raise BadInput("The upload broke off.") from None  # nobody reads it; the log stays clean
+
+
+def _add_files(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
     @routes.post("/jobs", status_code=202, openapi_extra=_UPLOAD)
     async def create(http: HttpRequest) -> dict[str, str]:
         """Classify a file's rows in the background."""
-        async with http.form(max_files=2, max_fields=5) as form:
+        async with _whole_form(http) as form:
             file, field = form.get("file"), form.get("spec")
             if not isinstance(file, UploadFile):
                 raise BadInput("file: this field is missing.", hint="Send it as multipart form.")
@@ -70,6 +87,19 @@ def _add_uploading(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None
         """Delete a job with its file and results; its calls stay in the ledger."""
         await run(desk.delete, job)
         return {"deleted": job}
+
+    @routes.get("/jobs/{job}/results", response_class=StreamingResponse)
+    async def results(job: str, format: str = "csv") -> Response:
+        """The input's columns and what came of each row, in input order."""
+        if format not in FORMATS:
+            raise BadInput(f"format: one of {', '.join(FORMATS)} is wanted.")
+        file: BinaryIO = await run(desk.results, job, format)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'attachment; filename="results.{format}"',
+            "Content-Length": str(os.fstat(file.fileno()).st_size),
+        }
+        return StreamingResponse(_parts(file), media_type=KINDS[format], headers=headers)
 
 
 def _add_looking(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
@@ -92,17 +122,6 @@ def _add_looking(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
         """What the results were made with: model, prompt, labels, versions, prices, counts."""
         return cast(dict[str, Any], await run(desk.manifest, job))
 
-    @routes.get("/jobs/{job}/results", response_class=FileResponse)
-    async def results(job: str, format: str = "csv") -> Response:
-        """The input's columns and what came of each row, in input order."""
-        if format not in FORMATS:
-            raise BadInput(f"format: one of {', '.join(FORMATS)} is wanted.")
-        path: Path = await run(desk.results, job, format)
-        return FileResponse(
-            path, media_type=KINDS[format], filename=f"results.{format}",
-            background=BackgroundTask(os.unlink, path), headers={"Cache-Control": "no-store"},
-        )  # fmt: skip
-
 
 def _add_steering(routes: APIRouter, run: Run, desk: JobDesk) -> None:
     @routes.post("/jobs/{job}/pause")
@@ -124,6 +143,11 @@ def _add_steering(routes: APIRouter, run: Run, desk: JobDesk) -> None:
     async def retry(job: str) -> dict[str, Any]:
         """Ask the failed rows of a finished job again."""
         return job_fields(await run(desk.retry, job))
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        yield from iter(lambda: file.read(PART_BYTES), b"")
 
 
 def _create(app: App, desk: JobDesk, file: UploadFile, given: str | bytes | None) -> Job:
@@ -198,11 +222,14 @@ _UPLOAD = {
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
                         "spec": {
-                            "type": "string",
-                            "example": '{"text_column": "text", "labels": ["GOOD", "BAD"]}',
+                            "type": "object",
+                            "required": ["labels"],
+                            "properties": SPEC,
+                            "example": {"text_column": "text", "labels": ["GOOD", "BAD"]},
                         },
                     },
-                }
+                },
+                "encoding": {"spec": {"contentType": "application/json"}},
             }
         },
     }

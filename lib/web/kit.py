@@ -9,6 +9,7 @@ import streamlit as st
 from lib.core.errors import AppError, BadReply
 from lib.store import settings
 from lib.web.texts import _, number
+from lib.work import classify, generation
 from lib.work.app import App, build
 from lib.work.chats import Chats
 from lib.work.jobs import JobDesk
@@ -34,6 +35,14 @@ def jobs() -> JobDesk:
 @functools.cache
 def market() -> Marketplace:
     return Marketplace(app().settings.clore_api_url)
+
+
+def begin_closing() -> None:
+    """Begin no further call, and break off those that somebody waits for."""
+    generation.stop_all()
+    classify.stop_all()
+    if jobs.cache_info().currsize:
+        jobs().begin_closing()
 
 
 def close() -> None:

@@ -28,7 +28,6 @@ from lib.web.gate import Gate, Keyring, Throttle
 from lib.web.login import login_routes
 from lib.web.shell import Shell
 from lib.work.app import VERSION
-from lib.work.generation import stop_all
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,8 @@ def _stop_answers_at(*signals: signal.Signals) -> None:
         before = signal.getsignal(number)
 
         def handler(signum: int, frame: FrameType | None, before: Any = before) -> None:
-            stop_all()
+            # Not here: it takes locks that this very thread may hold.
+            threading.Thread(target=kit.begin_closing, daemon=True).start()
             last = threading.Timer(STOP_WITHIN_S, os._exit, args=(0,))
             last.daemon = True
             last.start()

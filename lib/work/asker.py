@@ -56,6 +56,10 @@ class Asker:
         return self._calibrator is not None
 
     @property
+    def rows_per_request(self) -> int:
+        return self._order.spec.rows_per_request
+
+    @property
     def holds(self) -> bool:
         """Whether rows are held back for a calibration."""
         return self._calibrator is not None and self._calibrator.holds

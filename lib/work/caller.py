@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from lib.core.calibration import Centre
-from lib.core.chat import Finish, Media, Request, Source, Text, TokenLogprob
-from lib.core.errors import AppError, JobOverBudget, OverBudget, RateLimited
+from lib.core.chat import Finish, Media, ModelInfo, Request, Source, Text, TokenLogprob
+from lib.core.errors import AppError, BadReply, JobOverBudget, OverBudget, RateLimited
 from lib.core.spec import Spec
 from lib.providers.line import Line
 from lib.work.app import App
@@ -49,6 +49,11 @@ class Order:
     keep_centre: Callable[[Centre], Centre] = lambda centre: centre
 
 
+def fit_spec(asked: Spec, info: ModelInfo) -> Spec:
+    """The spec as this model can do it: one that scores labels reads row by row, and once."""
+    return replace(asked, rows_per_request=1, votes=1) if info.scores else asked
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     text: str
@@ -84,6 +89,7 @@ class Caller:
         alone = 0
         while alone < 2:  # the last other call may end between the refusal and a look around
             ended = self._ended
+            self.wait(0)
             sent_at = self._pace.turn(self.wait)
             started = time.perf_counter()
             try:
@@ -100,12 +106,16 @@ class Caller:
                     self._pace.refused(sent_at, error.retry_after_s)
                     continue
                 raise
+            except Exception:
+                charge(rows, UNKNOWN, 0.0)
+                raise
             self._count_end()
             self._pace.went_through()
             receipt = answer.receipt
             charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
             if receipt.finish is Finish.STOPPED:
-                raise Stopped
+                self.wait(0)  # hung up on
+                raise BadReply("The answer ended without an end mark.")
             return answer
         raise Halt(over) from over
 

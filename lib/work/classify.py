@@ -1,5 +1,6 @@
 """Small lists labelled at once, by the same engine as jobs: /api/classify, and trying some rows."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,10 +12,18 @@ from lib.core.spec import Spec
 from lib.core.task import RowResult
 from lib.store.job_rows import Row
 from lib.work.app import App
-from lib.work.caller import Order
+from lib.work.caller import Order, fit_spec
 from lib.work.crew import Crew
 from lib.work.job_runs import CONCURRENCY
 from lib.work.tally import FREE, Pending
+
+_running: "weakref.WeakSet[Classification]" = weakref.WeakSet()
+
+
+def stop_all() -> None:
+    """Hang up every list of this process: the server is about to end."""
+    for one in list(_running):
+        one.stop()
 
 
 class Classification:
@@ -31,6 +40,7 @@ class Classification:
         picture: Callable[[int], Media] | None = None,
     ) -> None:
         choice = app.models.find(spec.model)
+        spec = fit_spec(spec, choice.info)
         needs = "image" if picture else "text"
         if needs not in choice.info.input:
             raise Unsupported(f"model: {choice.info.id} cannot read {needs} input.")
@@ -42,6 +52,7 @@ class Classification:
         self._asked_as = [self._row_of(i, text, spec) for i, text in enumerate(texts)]
         order = Order(app, choice, spec, "classify", picture=picture)
         self._crew = Crew(order, size, self._settle)
+        _running.add(self)
 
     def run(self) -> list[RowResult]:
         """A result for each text, in order. What stops all of them is raised."""

@@ -44,6 +44,10 @@ class Crew:
         """Whether the first rows' answers decide how the others are judged."""
         return self.asker.calibrates
 
+    @property
+    def rows_per_request(self) -> int:
+        return self.asker.rows_per_request
+
     def run(self, rows: Sequence[Pending]) -> bool:
         """Ask these rows beside whatever else is asked; returns whether all were settled."""
         batch = Batch(rows)
@@ -83,7 +87,8 @@ class Crew:
         return self._halted.is_set() and not self._working
 
     def _hire(self) -> None:
-        for _ in range(min(len(self._queue), self._size - self._working)):
+        requests = -(-len(self._queue) // self._queue[0].most) if self._queue else 0
+        for _ in range(min(requests, self._size - self._working)):
             self._working += 1
             threading.Thread(target=self._work, daemon=True).start()
 
@@ -113,6 +118,7 @@ class Crew:
                 self._note(rows)
                 self._halt(halt.error)
             except Exception as error:
+                self._note(rows)
                 self._unforeseen(error)
         self._leave()
 

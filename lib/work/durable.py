@@ -49,23 +49,28 @@ class Durable:
             time.sleep(NOTICED_S)  # the others make room first: together they keep a job's bound
         DBOS(config=config)
         DBOS.launch()
-        if self._shared:
-            threading.Thread(target=self._keep_beating, daemon=True).start()
-        else:
+        if not self._shared:
             app.jobs.restart_clocks()
-        for job in app.jobs.all():
-            if job.state in ACTIVE:
-                self._take_up(job)
+        self.runs.watch()
+        self._stuck: set[tuple[str, int]] = set()
+        threading.Thread(target=self._keep_looking, daemon=True).start()
 
-    def _take_up(self, job: Job) -> None:
-        """A job DBOS has nothing left to do for is stuck: we died just before telling it, or just
-        after the last chunk ended badly. It begins anew with what it lacks."""
+    def _take_up_stuck(self) -> None:
+        """A running job that DBOS has nothing left to do for, twice in a row, begins anew with what
+        it lacks: we died just before telling DBOS, or a chunk ended in a way nobody foresaw."""
+        active = [job for job in self._app.jobs.all() if job.state in ACTIVE]
+        stuck = {(job.id, job.run) for job in active if not self._busy(job)}
+        for job, _ in stuck & self._stuck:
+            if run := self._app.jobs.requeue(job, ACTIVE):
+                self.start(job, run)
+        self._stuck = stuck
+
+    def _busy(self, job: Job) -> bool:
         known = DBOS.list_workflows(
             workflow_id_prefix=f"{job.id}.{job.run}", status=["PENDING", "ENQUEUED"], limit=1,
             load_input=False, load_output=False,
         )  # fmt: skip
-        if not known and (run := self._app.jobs.requeue(job.id, ACTIVE, None)):
-            self.start(job.id, run)
+        return bool(known)
 
     def start(self, job: str, run: int) -> None:
         """Begin a run; doing it twice begins it once."""
@@ -74,13 +79,21 @@ class Durable:
 
     def stop(self, job: str, run: int) -> None:
         """Ask no more rows of this run: at once here, within a second on other machines."""
-        self.runs.stop(job)
+        self.runs.stop(job, run)
         waiting = DBOS.list_queued_workflows(
             queue_name=QUEUE, workflow_id_prefix=f"{job}.{run}.", status="ENQUEUED",
             load_input=False,
         )  # fmt: skip
         if waiting:
             DBOS.cancel_workflows([one.workflow_id for one in waiting])
+
+    def forget(self, job: str) -> None:
+        """The job was deleted: DBOS need not remember its workflows."""
+        known = DBOS.list_workflows(
+            workflow_id_prefix=f"{job}.", load_input=False, load_output=False
+        )
+        if known:
+            DBOS.delete_workflows([one.workflow_id for one in known])
 
     def close(self) -> None:
         self.runs.close()
@@ -104,13 +117,15 @@ class Durable:
             "console_log_level": "WARNING",
         }
 
-    def _keep_beating(self) -> None:
+    def _keep_looking(self) -> None:
         while not self.runs.closing.wait(BEAT_S):
             try:
-                self._beat()
-                self._take_over()
+                if self._shared:
+                    self._beat()
+                    self._take_over()
+                self._take_up_stuck()
             except Exception as error:
-                log.warning("no sign of life could be given: %s", type(error).__name__)
+                log.warning("no look around was possible: %s", type(error).__name__)
 
     def _beat(self) -> int:
         """Say that this machine lives, and share the jobs with the others that do; how many."""
@@ -156,6 +171,8 @@ def job_run(job: str, run: int) -> None:
     assert _runs is not None
     chunks = DBOS.run_step({"name": "chunks"}, _runs.begin, job, run)
     for chunk in chunks:
+        if not _runs.wanted(job, run):
+            return
         with SetWorkflowID(f"{job}.{run}.{chunk}"), SetEnqueueOptions(queue_partition_key=job):
             DBOS.enqueue_workflow(QUEUE, job_chunk, job, run, chunk)
     if not chunks:

@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
@@ -15,7 +16,7 @@ from lib.store.job_rows import Answered, key_of
 from lib.store.jobs import ACTIVE, Job, State
 from lib.store.row_files import Table, open_table
 from lib.work.app import App
-from lib.work.caller import Order
+from lib.work.caller import Order, fit_spec
 from lib.work.crew import Crew
 from lib.work.tally import FREE, Pending
 
@@ -42,6 +43,9 @@ class JobRuns:
         self._crews: dict[str, Crewed] = {}
         self._machines = 1
         self.closing = threading.Event()
+
+    def watch(self) -> None:
+        """Begin to look after the crews; ends with `close`."""
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, job: str, run: int) -> list[int]:
@@ -52,18 +56,25 @@ class JobRuns:
     def finish(self, job: str, run: int) -> None:
         self._app.jobs.finish(job, run)
 
-    def run_chunk(self, job_id: str, run: int, chunk: int) -> bool:
-        """Ask what is left of a chunk; False: this process is ending, another one must do it."""
+    def wanted(self, job_id: str, run: int) -> Job | None:
+        """The job, if this is still its run and it is to go on."""
         try:
             job = self._app.jobs.get(job_id)
         except NotFound:
-            return True
-        if job.run != run or job.state not in ACTIVE:
+            return None
+        return job if job.run == run and job.state in ACTIVE else None
+
+    def run_chunk(self, job_id: str, run: int, chunk: int) -> bool:
+        """Ask what is left of a chunk; False: this process is ending, another one must do it."""
+        job = self.wanted(job_id, run)
+        if job is None:
             return True
         if self.closing.is_set():
             return False
         try:
             crew = self._crew(job)
+            if crew is None:
+                return True
             complete = crew.run(self._open(job, chunk, crew))
         except AppError as error:
             return self._end(job, error)
@@ -77,11 +88,11 @@ class JobRuns:
             self._app.jobs.finish(job.id, run)
         return complete or not self.closing.is_set()
 
-    def stop(self, job: str) -> None:
-        """No further call for this job here; those under way are finished and kept."""
+    def stop(self, job: str, run: int) -> None:
+        """No further call for this run here; those under way are finished and kept."""
         with self._lock:
             found = self._crews.get(job)
-        if found:
+        if found and found.run <= run:
             found.crew.stop()
 
     def share_with(self, machines: int) -> None:
@@ -92,17 +103,25 @@ class JobRuns:
         for one in crews:
             one.crew.resize(self._part(one.concurrency))
 
-    def close(self) -> None:
+    def begin_closing(self) -> None:
+        """The process ends: no further call for any job; those under way may finish."""
         self.closing.set()
-        with self._lock:
-            crews = [one.crew for one in self._crews.values()]
-        for crew in crews:
+        for crew in self._all():
             crew.stop()
-        for crew in crews:
-            if not crew.wait_idle(LET_FINISH_S):
+
+    def close(self) -> None:
+        """Wait a little for calls under way, all of them together, then break them off."""
+        self.begin_closing()
+        until = time.monotonic() + LET_FINISH_S
+        for crew in self._all():
+            if not crew.wait_idle(max(0.0, until - time.monotonic())):
                 crew.hang_up()
-        for crew in crews:
-            crew.wait_idle(1.0)
+        for crew in self._all():
+            crew.wait_idle(0.2)
+
+    def _all(self) -> list[Crew]:
+        with self._lock:
+            return [one.crew for one in self._crews.values()]
 
     def _end(self, job: Job, error: AppError) -> bool:
         state: State = "over_budget" if isinstance(error, OverBudget) else "failed"
@@ -112,18 +131,22 @@ class JobRuns:
     def _part(self, concurrency: int) -> int:
         return max(1, concurrency // self._machines)
 
-    def _crew(self, job: Job) -> Crew:
-        """The crew of this run; the last calls of the run before come home first."""
-        order = self._order(job)
-        wanted = job.spec.concurrency or CONCURRENCY[order.choice.info.provider]
+    def _crew(self, job: Job) -> Crew | None:
+        """The crew of this run, None when there is a later run already; the last calls of the run
+        before come home first."""
+        order = None
         while True:
             with self._lock:
                 found = self._crews.get(job.id)
-                if found is None:
+                if found is None and order is not None:
+                    wanted = job.spec.concurrency or CONCURRENCY[order.choice.info.provider]
                     crew = Crew(order, self._part(wanted), partial(self._settle, job.id))
                     found = self._crews[job.id] = Crewed(job.run, wanted, crew)
-            if found.run == job.run:
-                return found.crew
+            if found is None:
+                order = self._order(job)
+                continue
+            if found.run >= job.run:
+                return found.crew if found.run == job.run else None
             found.crew.stop()
             found.crew.wait_idle(self._app.settings.model_timeout_s)
             self._forget(job.id, found)
@@ -136,10 +159,11 @@ class JobRuns:
     def _order(self, job: Job) -> Order:
         choice = self._app.models.find(job.model)
         picture = None
+        asked = fit_spec(job.spec, choice.info)
         if job.manifest["file"]["kind"] == "zip":
             picture = partial(_picture, open_table(self._app.uploads.path(job.upload)))
         keep = partial(self._app.jobs.keep_centre, job.id)
-        return Order(self._app, choice, job.spec, "job", job.id, picture, job.centre, keep)
+        return Order(self._app, choice, asked, "job", job.id, picture, job.centre, keep)
 
     def _open(self, job: Job, chunk: int, crew: Crew) -> list[Pending]:
         """The rows of a chunk to ask; those that an earlier job has answered are settled."""
@@ -155,7 +179,7 @@ class JobRuns:
         if reused:
             self._app.job_rows.store(job.id, reused)
         done = {one.row.n for one in reused}
-        most = job.spec.rows_per_request
+        most = crew.rows_per_request
         pending = [Pending(row, keys[row.n], most) for row in left if row.n not in done]
         if crew.calibrates:  # on the rows that come first, and files are often sorted
             random.Random(job.id).shuffle(pending)
@@ -172,13 +196,19 @@ class JobRuns:
                 crews = dict(self._crews)
             if not crews:
                 continue
-            states = self._app.jobs.states(crews)
-            for job, one in crews.items():
-                state, run = states.get(job, ("cancelled", 0))
-                if state not in ACTIVE or run != one.run:
-                    one.crew.stop()
-                    if one.crew.wait_idle(0):
-                        self._forget(job, one)
+            try:
+                self._stop_unwanted(crews)
+            except Exception as error:  # the database may be back in half a second
+                log.warning("the jobs' states are not known: %s", type(error).__name__)
+
+    def _stop_unwanted(self, crews: dict[str, Crewed]) -> None:
+        states = self._app.jobs.states(crews)
+        for job, one in crews.items():
+            state, run = states.get(job, ("cancelled", 0))
+            if state not in ACTIVE or run != one.run:
+                one.crew.stop()
+                if one.crew.wait_idle(0):
+                    self._forget(job, one)
 
 
 def _again(model: str, label: str, confidence: float | None) -> RowResult:

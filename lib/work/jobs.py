@@ -1,33 +1,43 @@
 """The verbs of classification jobs: create, look, pause, resume, cancel, retry, delete."""
 
-import hashlib
-import itertools
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lib.core.chat import Modality, ModelInfo, Usage
 from lib.core.comparison import Comparison, compare
-from lib.core.errors import AppError, BadInput, OverBudget, Unsupported
-from lib.core.evaluation import Evaluation, evaluate, label_finder
+from lib.core.errors import BadInput, NotConfigured, OverBudget, Unsupported
+from lib.core.evaluation import Evaluation, evaluate
 from lib.core.reliability import Reliability, reliability
 from lib.core.spec import Spec, check_columns
+from lib.core.task import RowResult
 from lib.store.jobs import ACTIVE, Job, State
 from lib.store.ledger import new_id
-from lib.store.result_files import result_cells, result_names, write_results
+from lib.store.result_files import write_results
 from lib.store.row_files import Table, open_table
 from lib.work.app import App
 from lib.work.manifest import made_with
+from lib.work.rows_to_ask import rows_to_ask
 
-LEAST_CHUNK, MOST_CHUNK = 200, 2000  # rows of a chunk: enough for every call in flight
+LEAST_CHUNK, MOST_CHUNK = 200, 20_000  # rows of a chunk: enough for every call in flight
+SCORED_CHUNK = 2000  # rows among which a scoring model's first, random ones are chosen
 RESUMABLE: tuple[State, ...] = ("paused", "over_budget", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """A row's number in the file, from 1, its cells by column, and what it got."""
+
+    number: int
+    cells: dict[str, str | None]
+    result: RowResult
 
 
 class JobDesk:
@@ -35,13 +45,16 @@ class JobDesk:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._lock = threading.Lock()
+        self._lock, self._creating = threading.Lock(), threading.Lock()
         self._durable: Any = None
+        self._closed = False
 
     def wake(self) -> None:
         """At the start of the process: go on with what is unfinished, and sweep leftovers."""
         jobs = self._app.jobs.all()
         self._app.uploads.sweep(job.upload for job in jobs)
+        if self._app.database.is_sqlite:
+            self._app.jobs.sweep()
         if not self._app.database.is_sqlite or any(job.state in ACTIVE for job in jobs):
             self._engine()
 
@@ -57,18 +70,29 @@ class JobDesk:
         self._check_price(choice.info, asked.budget_usd)
         job = new_id()
         size = (asked.concurrency or 50) * asked.rows_per_request
-        chunk = MOST_CHUNK if choice.info.scores else min(MOST_CHUNK, max(LEAST_CHUNK, size))
+        chunk = SCORED_CHUNK if choice.info.scores else min(MOST_CHUNK, max(LEAST_CHUNK, size))
         try:
-            rows = self._app.job_rows.add(job, _rows(table, asked), chunk)
+            rows = self._app.job_rows.add(job, rows_to_ask(table, asked), chunk)
             self._app.uploads.keep(upload)
-        except AppError:
+            made = made_with(self._app, asked, choice.info, table)
+            self._app.jobs.add(job, name, upload, asked, choice.info.id, rows, made)
+            self._engine().start(job, 1)
+        except BaseException:
             self._app.jobs.delete(job)
             raise
-        engine = self._engine()  # first: at its own start it takes up what it finds
-        self._app.jobs.add(job, name, upload, asked, choice.info.id, rows)
-        self._app.jobs.keep_manifest(job, made_with(self._app, asked, choice.info, table))
-        engine.start(job, 1)
         return self._app.jobs.get(job)
+
+    def create_once(self, upload: str, name: str, asked: Spec) -> Job:
+        """As `create`, but the same question about the same upload is one job, however often and
+        from how many tabs somebody clicks."""
+        with self._creating:
+            same = (j for j in self._app.jobs.all() if j.upload == upload and j.spec == asked)
+            return next(same, None) or self.create(upload, name, asked)
+
+    def discard(self, upload: str) -> None:
+        """Delete an uploaded file, unless a job has it."""
+        if not any(job.upload == upload for job in self._app.jobs.all()):
+            self._app.uploads.delete(upload)
 
     def pause(self, job_id: str) -> Job:
         """Let calls under way finish and make no others."""
@@ -106,7 +130,9 @@ class JobDesk:
         if job.state in ACTIVE:
             self._stop(job, "cancelled", ACTIVE, "cancel")
         self._app.jobs.delete(job.id)
-        self._app.uploads.delete(job.upload)
+        self.discard(job.upload)
+        if self._durable:
+            self._durable.forget(job.id)
 
     def evaluation(self, job_id: str) -> Evaluation:
         """How right it was, over the finished rows whose gold is one of the labels."""
@@ -126,18 +152,16 @@ class JobDesk:
         """How often it is right at each confidence, where both are known."""
         return reliability(self._app.job_rows.sureness(self._app.jobs.get(job_id).id))
 
-    def rows(self, job_id: str, where: Mapping[str, str | None], most: int) -> list[dict[str, Any]]:
-        """Finished rows whose `gold`, `label` or `error` is the given one, as results show them."""
+    def rows(self, job_id: str, where: Mapping[str, str | None], most: int) -> list[JudgedRow]:
+        """Finished rows whose `gold`, `label` or `error` is the given one, in the file's order."""
         job = self._app.jobs.get(job_id)
         found = self._app.job_rows.where(job.id, where, most)
-        table = self.table(job)
-        names = (*table.columns, *result_names(table.columns))
-        shown = []
+        table, shown = self.table(job), []
         with closing(table.rows(range(len(table.columns)))) as rows:
             for n, cells in enumerate(islice(rows, max(found, default=-1) + 1)):
                 if n in found:
-                    values = (*map(table.text, cells), *result_cells(found[n]))
-                    shown.append({"row": n + 1, **dict(zip(names, values, strict=True))})
+                    texts = dict(zip(table.columns, map(table.text, cells), strict=True))
+                    shown.append(JudgedRow(n + 1, texts, found[n]))
         return shown
 
     def manifest(self, job_id: str) -> dict[str, Any]:
@@ -152,31 +176,33 @@ class JobDesk:
         asked = job.spec.as_json()
         return {"job_id": job.id, "name": job.name, "spec": asked, **job.manifest, "counts": counts}
 
-    def results(self, job_id: str, form: str) -> Path:
-        """A new file with the input and what came of it; whoever asked deletes it."""
+    def results(self, job_id: str, form: str) -> BinaryIO:
+        """The input and what came of it, as a file without a name: closing it ends it."""
         job = self._app.jobs.get(job_id)
-        with tempfile.NamedTemporaryFile(suffix=f".{form}", delete=False) as file:
-            out = Path(file.name)
-        try:
+        with tempfile.NamedTemporaryFile(suffix=f".{form}") as file:
             results = self._app.job_rows.results(job.id, job.rows_total)
-            write_results(self.table(job), results, form, out)
-        except BaseException:
-            out.unlink(missing_ok=True)
-            raise
-        return out
+            write_results(self.table(job), results, form, Path(file.name))
+            return open(file.name, "rb")
 
     def table(self, job: Job) -> Table:
         """The job's file, to be read again."""
         return open_table(self._app.uploads.path(job.upload), job.spec.sheet)
 
+    def begin_closing(self) -> None:
+        """The process ends: no further call is begun."""
+        if self._durable:
+            self._durable.runs.begin_closing()
+
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             if self._durable:
                 self._durable.close()
-            self._durable = None
 
     def _engine(self) -> Any:
         with self._lock:
+            if self._closed:
+                raise NotConfigured("This server is ending.", hint="Send it again in a moment.")
             if self._durable is None:
                 from lib.work.durable import Durable  # half a second that not every start needs
 
@@ -216,27 +242,6 @@ class JobDesk:
         raise BadInput(f"budget_usd: the price of {info.id} is not known, so it cannot be kept.")
 
 
-def _rows(table: Table, asked: Spec) -> Iterator[tuple[str | None, str | None]]:
-    """(text, gold) of every row; a gold that is none of the labels counts as none."""
-    gold_of = label_finder(asked.task.names)
-    if table.kind == "zip":
-        names = table.texts("file")
-        # A picture that cannot be read must fail alone, when its row's turn comes.
-        texts = (_digest(table, n) for n, _ in enumerate(names))
-        return zip(texts, itertools.repeat(None))
-    columns = [asked.text_column or ""]
-    if asked.gold_column is None:
-        return ((text, None) for (text,) in table.texts(*columns))
-    found = table.texts(*columns, asked.gold_column)
-    return ((text, gold_of(gold)) for text, gold in found)
-
-
-def _digest(table: Table, n: int) -> str:
-    try:
-        return hashlib.sha256(table.picture(n)).hexdigest()
-    except BadInput:
-        return f"unreadable {n}"
-
-
 def _does_not_fit(verb: str, job: Job) -> BadInput:
-    return BadInput(f"A job that is {job.state.replace('_', ' ')} cannot {verb}.")
+    message = f"A job that is {job.state.replace('_', ' ')} cannot {verb}."
+    return BadInput(message, hint="Look at its state first: GET /api/jobs/{job_id}.")

@@ -143,7 +143,7 @@ def test_a_paused_job_may_be_resumed_with_a_budget(api: Api, fake: FakeServer) -
 
 def test_a_budget_needs_a_model_whose_price_is_known(api: Api, fake: FakeServer) -> None:
     """Otherwise nobody could keep it; without a budget the same job runs, its cost unknown."""
-    asked = {"text_column": "text", "labels": ["GOOD", "BAD"], "model": "gemini/gemini-9-tomorrow"}
+    asked = {"text_column": "text", "labels": ["GOOD", "BAD"], "model": "gemini/gemini-9-unpriced"}
     before = len(fake.asked)
     answer = post(api, rows_for("unpriced", 2), asked | {"budget_usd": 1})
 

@@ -20,7 +20,7 @@ MODELS = (
     "gemini-3.5-flash",
     "gemini-3.5-flash-lite",
     "gemini-3.6-flash",
-    "gemini-9-tomorrow",  # nobody has a price for it
+    "gemini-9-unpriced",  # nobody has a price for it
     "gemini-3.8-flash",
     "gemini-4-argon",
 )

@@ -21,7 +21,7 @@ class Stored:
         pairs = [text if isinstance(text, tuple) else (text, None) for text in texts]
         self.total = self.rows.add(job, iter(pairs), size)
         asked = parse({"labels": ["spam", "ham"]})
-        self._jobs.add(job, "file.csv", "upload", asked, MODEL, self.total)
+        self._jobs.add(job, "file.csv", "upload", asked, MODEL, self.total, {})
 
     @property
     def record(self) -> Job:

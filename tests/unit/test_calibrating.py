@@ -80,13 +80,14 @@ def test_a_calibration_from_before_is_used_from_the_first_row() -> None:
 def test_the_calibration_of_the_machine_that_was_first_counts() -> None:
     theirs: Centre = {"leaning": {"Good": -30.0, "BAD": 0.0}, "width": 1.0}
     calibrator = Calibrator(TASK, "m", None, Kept(theirs))
-    calibrator.take(row(0), token(0))
-    ((_, result),) = calibrator.rest()
+    (*_, settled) = (calibrator.take(row(n), token(n)) for n in range(ENOUGH_ROWS))
+    _, result = settled[0]
 
     assert (result.label, result.confidence) == decide(scores(0), theirs)
 
 
 def test_fewer_rows_than_enough_are_judged_with_what_there_is() -> None:
+    """But a centre of so few is not kept for the rest of the job."""
     kept = Kept()
     calibrator = Calibrator(TASK, "m", None, kept)
     for n in range(5):
@@ -95,7 +96,11 @@ def test_fewer_rows_than_enough_are_judged_with_what_there_is() -> None:
     settled = calibrator.rest()
 
     assert [pending.row.n for pending, _ in settled] == list(range(5))
-    assert kept.given == [centre([scores(n) for n in range(5)])]
+    middle = centre([scores(n) for n in range(5)])
+    assert [(got.label, got.confidence) for _, got in settled] == [
+        decide(scores(n), middle) for n in range(5)
+    ]
+    assert kept.given == []
     assert (calibrator.holds, calibrator.rest()) == (False, [])
 
 
@@ -135,7 +140,7 @@ def test_a_crew_ends_with_every_row_judged_however_few_there_are(app: App) -> No
         kept = Kept()
         work = scoring(app, 8, kept)
         assert work.run(*texts(count))
-        assert len(kept.given) == 1
+        assert len(kept.given) == (count >= ENOUGH_ROWS)
         assert len(work.results) == count
         assert all(0 < result.confidence <= 1 for result in work.results.values())
     assert work.labels == [LABELS[n % 3] for n in range(count)]

@@ -36,7 +36,8 @@ def jobs(database: Database, clock: Clock) -> Jobs:
 
 
 def add(jobs: Jobs, job: str = "j1", **facts: Any) -> str:
-    jobs.add(job, facts.get("name", "mail.csv"), "upload", ASKED, MODEL, facts.get("rows", 10))
+    name, rows = facts.get("name", "mail.csv"), facts.get("rows", 10)
+    jobs.add(job, name, "upload", ASKED, MODEL, rows, facts.get("manifest", {}))
     return job
 
 
@@ -195,8 +196,7 @@ def test_the_first_calibration_counts_for_every_machine(jobs: Jobs) -> None:
 
 
 def test_a_manifest_is_kept_with_whatever_it_quotes(jobs: Jobs) -> None:
-    add(jobs)
-    jobs.keep_manifest("j1", {"prompt": "half \ud800, zero \x00"})
+    add(jobs, manifest={"prompt": "half \ud800, zero \x00"})
 
     assert jobs.get("j1").manifest == {"prompt": "half \ud800, zero \x00"}
 
