@@ -122,6 +122,7 @@ class Caller:
     def _count_end(self) -> None:
         with self._flight:
             self._ended += 1
+            self._flight.notify_all()
 
     def _send(self, request: Request) -> Answer:
         texts: list[str] = []
@@ -146,13 +147,15 @@ class Caller:
         finally:
             with self._flight:
                 self._lines.discard(line)
-                self._flight.notify_all()
 
     def _wait_for_room(self, error: OverBudget, ended: int) -> bool:
         """Wait while calls are under way, that may cost less than reserved; False: none is."""
-        with self._flight:
-            own = self._ended != ended or bool(self._lines and self._flight.wait(timeout=1.0))
         job = self._order.job if isinstance(error, JobOverBudget) else None
-        others = own or self._app.ledger.in_flight(self._app.settings.model_timeout_s, job)
-        self.wait(0 if own or not others else LOOK_AGAIN_S)
-        return own or others
+        longest_s = self._app.settings.model_timeout_s
+        # The ledger knows best: threads of ours that are being refused are no calls.
+        if self._ended == ended and not self._app.ledger.in_flight(longest_s, job):
+            return False
+        with self._flight:
+            self._flight.wait_for(lambda: self._ended != ended, timeout=LOOK_AGAIN_S)
+        self.wait(0)
+        return True

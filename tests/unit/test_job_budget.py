@@ -24,7 +24,7 @@ PICO = Decimal("1e-12")
 
 def job(database: Database, budget: Decimal | None, name: str = "j1") -> str:
     asked = parse({"labels": LABELS, "budget_usd": str(budget) if budget else None})
-    Jobs(database).add(name, "file.csv", "upload", asked, GEMINI, 10)
+    Jobs(database).add(name, "file.csv", "upload", asked, GEMINI, 10, {})
     return name
 
 
