@@ -1,7 +1,9 @@
 """Runs of jobs that come in each other's way, with the real engine in front of the fake."""
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +14,17 @@ from lib.store.jobs import ACTIVE, Job
 from lib.work.app import App
 from lib.work.jobs import JobDesk
 from tests.unit.builders import GEMINI, wait_until
+
+
+def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
+    """As in the product: DBOS refuses a thread with an event loop, and Playwright leaves one here."""
+
+    @functools.wraps(test)
+    def run(**given: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(test, **given).result()
+
+    return run
 
 
 @pytest.fixture
@@ -33,6 +46,7 @@ def ends(app: App, job: Job, timeout_s: float = 30) -> Job:
     return app.jobs.get(job.id)
 
 
+@in_a_thread
 def test_a_late_stop_of_one_run_does_not_stop_the_next(app: App, desk: JobDesk) -> None:
     """Whoever paused it may come to stopping its threads after somebody resumed it."""
     job = begin(app, desk, 40, "#slow=0.05")
@@ -45,6 +59,7 @@ def test_a_late_stop_of_one_run_does_not_stop_the_next(app: App, desk: JobDesk) 
     assert (found.state, found.rows_done, found.run) == ("done", 40, 2)
 
 
+@in_a_thread
 def test_a_chunk_of_an_old_run_leaves_the_new_run_alone(app: App, desk: JobDesk) -> None:
     job = begin(app, desk, 40, "#slow=0.05")
     desk.pause(job.id)
@@ -56,6 +71,7 @@ def test_a_chunk_of_an_old_run_leaves_the_new_run_alone(app: App, desk: JobDesk)
     assert ends(app, job).state == "done"
 
 
+@in_a_thread
 def test_a_job_that_nobody_works_on_is_taken_up_again(app: App, desk: JobDesk) -> None:
     """As when its last chunk ended in a way nobody foresaw."""
     job = begin(app, desk, 6)
@@ -66,6 +82,7 @@ def test_a_job_that_nobody_works_on_is_taken_up_again(app: App, desk: JobDesk) -
     assert wait_until(lambda: app.jobs.get(job.id).state == "done", 15)
 
 
+@in_a_thread
 def test_a_paused_job_with_many_chunks_goes_on_at_once(app: App, desk: JobDesk) -> None:
     """What the paused run had queued does not stand before what the next one has."""
     job = begin(app, desk, 20_000, "#slow=0.01", concurrency=8)
@@ -81,6 +98,7 @@ def test_a_paused_job_with_many_chunks_goes_on_at_once(app: App, desk: JobDesk) 
     assert took_s < 10  # it was half a minute
 
 
+@in_a_thread
 def test_packs_reach_the_calls_at_once_that_were_asked_for(
     app: App, desk: JobDesk, fake: Any
 ) -> None:
@@ -91,6 +109,7 @@ def test_packs_reach_the_calls_at_once_that_were_asked_for(
     assert (found.state, found.calls) == ("done", 80)
 
 
+@in_a_thread
 def test_a_deleted_job_leaves_nothing_behind(app: App, desk: JobDesk) -> None:
     job = begin(app, desk, 6)
     ends(app, job)
@@ -102,6 +121,7 @@ def test_a_deleted_job_leaves_nothing_behind(app: App, desk: JobDesk) -> None:
     assert all(one == RowResult() for one in app.job_rows.results(job.id, 3))
 
 
+@in_a_thread
 def test_a_file_that_another_job_uses_is_kept(app: App, desk: JobDesk) -> None:
     first = begin(app, desk, 4)
     second = desk.create(first.upload, "again.csv", first.spec)
@@ -113,6 +133,7 @@ def test_a_file_that_another_job_uses_is_kept(app: App, desk: JobDesk) -> None:
         assert file.read().count(b"\n") == 5
 
 
+@in_a_thread
 def test_a_million_equal_rows_hold_up_no_other_writer(app: App, desk: JobDesk) -> None:
     """The database copies the answer; here a hundred thousand in well under a second."""
     upload, path = app.uploads.new()
