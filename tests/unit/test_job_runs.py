@@ -17,7 +17,7 @@ from tests.unit.builders import GEMINI, wait_until
 
 
 def in_a_thread(test: Callable[..., None]) -> Callable[..., None]:
-    """As in the product: DBOS refuses a thread with an event loop, and Playwright leaves one here."""
+    """As in the product: DBOS refuses a thread with an event loop; Playwright leaves one here."""
 
     @functools.wraps(test)
     def run(**given: Any) -> None:
