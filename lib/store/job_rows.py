@@ -107,7 +107,8 @@ class JobRows:
         """
 
         def write(connection: sa.Connection) -> None:
-            if not connection.execute(job_sql.THERE, {"job": job}).one_or_none():
+            found = connection.execute(job_sql.THERE, {"job": job}).one_or_none()
+            if found is None:
                 return
             total: dict[str, Any] = dict.fromkeys(job_sql.SUMMED, 0) | {"rows": 0, "failed": 0}
             for one in answered:
@@ -116,7 +117,9 @@ class JobRows:
                     continue
                 copies = 0
                 if one.result.finished:
-                    copies = 1 + connection.execute(job_sql.STORE_TWINS, values).rowcount
+                    copies = 1
+                if one.result.finished and found.twins:
+                    copies += connection.execute(job_sql.STORE_TWINS, values).rowcount
                 total["rows"] += copies
                 total["failed"] += copies if one.result.error else 0
                 for name in job_sql.SUMMED:  # unknown stays unknown, whatever is added to it

@@ -30,7 +30,9 @@ UNFINISHED = sa.text(
 KNOWN = sa.text(
     "SELECT key, label, confidence FROM results WHERE key IN :keys AND label IS NOT NULL"
 ).bindparams(sa.bindparam("keys", expanding=True))
-THERE = sa.text("SELECT 1 FROM jobs WHERE id = :job")
+THERE = sa.text(
+    "SELECT EXISTS (SELECT 1 FROM job_twins WHERE job = :job) AS twins FROM jobs WHERE id = :job"
+)
 STORE = sa.text(
     f"INSERT INTO results (job, n, {', '.join(_COLUMNS)})"
     f" VALUES (:job, :n, {', '.join(f':{name}' for name in _COLUMNS)})"

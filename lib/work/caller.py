@@ -89,7 +89,8 @@ class Caller:
         alone = 0
         while alone < 2:  # the last other call may end between the refusal and a look around
             ended = self._ended
-            self.wait(0)
+            if self._halted.is_set():
+                raise Stopped
             sent_at = self._pace.turn(self.wait)
             started = time.perf_counter()
             try:
