@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -19,7 +19,6 @@ from lib.store.database import Database, to_json
 from lib.store.ledger import to_pico, to_usd
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled", "over_budget"]
-STATES: tuple[State, ...] = get_args(State)
 ACTIVE: tuple[State, ...] = ("queued", "running")
 
 

@@ -23,6 +23,14 @@ from lib.work.jobs import JobDesk
 from tests.fakes import FakeServer
 
 PASSWORD = "open sesame"
+# Models nobody can be asked with, and what every call says of them: (model, status, code).
+NOT_ANSWERING = [
+    ("nope", 404, "model_missing"),
+    ("gemini/gemini-9", 404, "model_missing"),
+    ("ollama/nope:1b", 404, "model_missing"),
+    ("vllm/nope", 404, "model_missing"),
+    ("embedded/smollm2-135m", 503, "not_configured"),
+]
 
 
 class Api(httpx2.Client):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, events_of
+from tests.api.conftest import NOT_ANSWERING, Api, events_of
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -115,16 +115,7 @@ def test_nonsense_is_bad_input(api: Api, raw: bytes) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_input")
 
 
-@pytest.mark.parametrize(
-    ("model", "status", "code"),
-    [
-        ("nope", 404, "model_missing"),
-        ("gemini/gemini-9", 404, "model_missing"),
-        ("ollama/nope:1b", 404, "model_missing"),
-        ("vllm/nope", 404, "model_missing"),
-        ("embedded/smollm2-135m", 503, "not_configured"),
-    ],
-)
+@pytest.mark.parametrize(("model", "status", "code"), NOT_ANSWERING)
 def test_models_that_cannot_answer(api: Api, model: str, status: int, code: str) -> None:
     """A model that is not there is told from a provider that is not set up."""
     answer = api.post("/chat", json={"message": "x", "model": model})

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import NOT_ANSWERING, Api
 from tests.api.jobs import LABELS, refusal, total, until
 from tests.fakes import FakeServer
 
@@ -155,16 +155,7 @@ def test_nonsense_is_bad_input(api: Api, raw: bytes) -> None:
     assert refusal(api.post("/classify", content=raw)) == (422, "bad_input")
 
 
-@pytest.mark.parametrize(
-    ("model", "status", "code"),
-    [
-        ("nope", 404, "model_missing"),
-        ("gemini/gemini-9", 404, "model_missing"),
-        ("ollama/nope:1b", 404, "model_missing"),
-        ("vllm/nope", 404, "model_missing"),
-        ("embedded/smollm2-135m", 503, "not_configured"),
-    ],
-)
+@pytest.mark.parametrize(("model", "status", "code"), NOT_ANSWERING)
 def test_a_model_that_cannot_answer(api: Api, model: str, status: int, code: str) -> None:
     assert refusal(classify(api, ["x"], model=model)) == (status, code)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import NOT_ANSWERING, Api
 from tests.api.jobs import LABELS, csv_of, ended, post, refusal, submit
 
 ROWS = csv_of("one GOOD", "two BAD", gold=["GOOD", "BAD"])
@@ -120,15 +120,7 @@ def test_a_spec_may_come_as_a_file(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("model", "status", "code"),
-    [
-        ("nope", 404, "model_missing"),
-        ("gemini/gemini-9", 404, "model_missing"),
-        ("ollama/nope:1b", 404, "model_missing"),
-        ("vllm/nope", 404, "model_missing"),
-        ("openai/gpt-9", 404, "model_missing"),
-        ("gemini/../x", 404, "model_missing"),
-        ("embedded/smollm2-135m", 503, "not_configured"),
-    ],
+    [*NOT_ANSWERING, ("openai/gpt-9", 404, "model_missing"), ("gemini/../x", 404, "model_missing")],
 )
 def test_a_model_that_cannot_answer_is_told_at_the_post(
     api: Api, model: str, status: int, code: str

@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -115,3 +116,13 @@ def test_a_job_stopped_by_its_budget_says_how_to_go_on(page: AppTest) -> None:
 
     job = as_text(over.query_params["job"])
     assert kit.app().jobs.get(job).budget_usd == 1
+
+
+def test_what_cut_off_calls_may_have_cost_stands_beside_the_sum(page: AppTest) -> None:
+    """As after a kill: the call was opened and never said what it took."""
+    done = finished(prepared(page))
+    job = as_text(done.query_params["job"])
+    kit.app().ledger.open("gemini/gemini-3.1-flash-lite", "job", Decimal("0.01"), job)
+    (spent,) = (one for one in done.run().metric if one.label == "Spent")
+
+    assert "$0.01" in spent.help

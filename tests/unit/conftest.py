@@ -1,7 +1,7 @@
 """Databases, each on SQLite and on a real Postgres; an app in front of fakes, its chats; a site."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from lib.core.chat import Media, Request
 from lib.store.conversations import Turn
 from lib.store.database import Database
+from lib.store.row_files import Table, open_table
 from lib.work.app import App
 from lib.work.chats import Chats
 from tests.fakes import FakeServer
@@ -86,3 +87,15 @@ def talk(app: App, chats: Chats) -> Talk:
 def site() -> Iterator[Site]:
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., Table]:
+    """`opened(data, sheet)` is the table in an upload; its name says nothing of what it is."""
+
+    def opened(data: bytes, sheet: str | None = None) -> Table:
+        path = tmp_path / "upload.csv"
+        path.write_bytes(data)
+        return open_table(path, sheet)
+
+    return opened

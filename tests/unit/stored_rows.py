@@ -1,14 +1,14 @@
 """Rows of a job in a database, and what they get, without a model."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from lib.core.chat import Usage
 from lib.core.spec import parse
 from lib.core.task import RowResult
 from lib.store.database import Database
 from lib.store.job_rows import Answered, JobRows, Row
-from lib.store.jobs import STATES, Job, Jobs
+from lib.store.jobs import Job, Jobs, State
 
 MODEL = "vllm/x"
 
@@ -37,7 +37,7 @@ class Stored:
         return list(self.rows.results(self.id, self.total))
 
     def retry(self) -> None:
-        self._jobs.requeue(self.id, STATES, failed=True)
+        self._jobs.requeue(self.id, get_args(State), failed=True)
 
     def store(self, *found: tuple[int, RowResult]) -> None:
         left = self.left

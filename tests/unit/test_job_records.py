@@ -1,14 +1,14 @@
 """A job's record: its states, its runs, its speed; what it was asked comes back as it was."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lib.core.errors import AuthFailed, NotFound, RateLimited
 from lib.core.spec import parse
 from lib.store.database import Database
-from lib.store.jobs import ACTIVE, STATES, Jobs
+from lib.store.jobs import ACTIVE, Jobs, State
 from tests.unit.builders import Clock
 from tests.unit.stored_rows import MODEL, Stored, got
 
@@ -81,7 +81,7 @@ def test_a_state_changes_only_from_the_states_that_fit(jobs: Jobs) -> None:
         jobs.move("j1", ["paused"], "running"),
         jobs.move("j1", ACTIVE, "paused"),
         jobs.move("j1", ACTIVE, "cancelled"),
-        jobs.move("gone", STATES, "cancelled"),
+        jobs.move("gone", get_args(State), "cancelled"),
     ]
 
     assert moves == [False, True, False, False]

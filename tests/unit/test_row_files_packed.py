@@ -3,7 +3,6 @@
 import zipfile
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
-from pathlib import Path
 
 import openpyxl
 import pytest
@@ -11,19 +10,9 @@ from openpyxl.chart import BarChart
 
 from lib.core.errors import BadInput, TooLarge
 from lib.store import archive_bounds
-from lib.store.row_files import Table, open_table
+from lib.store.row_files import Table
 from tests.unit.nasty_archives import changed, pictures, saved_book
 from tests.unit.pictures import saved, two_halves
-
-
-@pytest.fixture
-def opened(tmp_path: Path):
-    def opened(data: bytes, sheet: str | None = None) -> Table:
-        path = tmp_path / "upload.csv"
-        path.write_bytes(data)
-        return open_table(path, sheet)
-
-    return opened
 
 
 def book(*rows, formats: dict[str, str] | None = None) -> bytes:

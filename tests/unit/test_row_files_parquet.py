@@ -3,25 +3,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lib.core.errors import BadInput, TooLarge
-from lib.store.row_files import Table, open_table
+from lib.store.row_files import Table
 from tests.unit.nasty_archives import parquet
-
-
-@pytest.fixture
-def opened(tmp_path: Path):
-    def opened(data: bytes, sheet: str | None = None) -> Table:
-        path = tmp_path / "upload.csv"
-        path.write_bytes(data)
-        return open_table(path, sheet)
-
-    return opened
 
 
 def everything(table: Table) -> list[tuple[str | None, ...]]:
