@@ -2,9 +2,11 @@
 
 import contextlib
 import secrets
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
@@ -27,6 +29,17 @@ class Uploads:
         self._folder.mkdir(parents=True, exist_ok=True)
         name = secrets.token_hex(16)
         return name, self._folder / name
+
+    def save(self, source: BinaryIO) -> str:
+        """Write all there is in `source`; returns the random name. `keep` or `delete` it then."""
+        name, path = self.new()
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return name
 
     def keep(self, upload: str) -> None:
         """The file is written and wanted: let the other machines have it."""

@@ -85,8 +85,7 @@ def take(name: str, data: bytes, **given: Any) -> None:
     most = kit.app().settings.max_upload_mb
     if len(data) > most * 2**20:
         raise TooLarge(f"The file has more than {most} MB.", "Send fewer rows or columns.")
-    upload, path = kit.app().uploads.new()
-    path.write_bytes(data)
+    upload = kit.app().uploads.save(io.BytesIO(data))
     try:
         with st.spinner(_("Reading the rows")):
             _read(upload, None)

@@ -184,8 +184,8 @@ def _again(job: Job) -> None:
     """A draft with this job's task and a copy of its file."""
     uploads, asked = kit.app().uploads, job.spec
     try:
-        upload, path = uploads.new()
-        path.write_bytes(uploads.path(job.upload).read_bytes())
+        with uploads.path(job.upload).open("rb") as file:
+            upload = uploads.save(file)
     except AppError as error:
         st.session_state[_REFUSED] = error
         return

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -159,10 +158,8 @@ def _create(app: App, desk: JobDesk, file: UploadFile, given: str | bytes | None
         asked = spec.parse(json.loads(given))
     except (ValueError, RecursionError):
         raise BadInput("spec: it is not valid JSON.") from None
-    name, path = app.uploads.new()
+    name = app.uploads.save(file.file)
     try:
-        with path.open("wb") as out:
-            shutil.copyfileobj(file.file, out)
         return desk.create(name, (file.filename or "file")[:200], asked)
     except BaseException:
         app.uploads.delete(name)

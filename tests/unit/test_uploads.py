@@ -1,7 +1,9 @@
 """Uploaded files: every machine gets at them, and what a crash left behind is swept away."""
 
+import io
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,20 @@ def test_files_that_vanish_while_they_are_swept_are_no_matter(
 
 def test_there_may_be_nothing_to_sweep(database: Database, tmp_path: Path) -> None:
     Uploads(database, tmp_path / "no folder yet").sweep([])
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_behind(tmp_path: Path) -> None:
+    """As on a full disk, or when the sender hangs up."""
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("no more")
+
+    with closing(Database(f"sqlite:///{tmp_path}/a.db")) as database:
+        uploads = Uploads(database, tmp_path / "uploads")
+        whole = uploads.save(io.BytesIO(b"text\n1\n"))
+        with pytest.raises(OSError, match="no more"):
+            uploads.save(Broken())
+
+        assert uploads.path(whole).read_bytes() == b"text\n1\n"
+        assert [path.name for path in (tmp_path / "uploads").iterdir()] == [whole]
