@@ -71,7 +71,7 @@ def at_once(calls: list[Any]) -> int:
 
 def test_a_server_that_lets_few_in_gets_every_row_through(tmp_path: Path) -> None:
     """Every refusal is a call and in the ledger, and none counts as a failure of its row."""
-    with served(tmp_path, latency_s=0.01, concurrent=4) as (api, fake):
+    with served(tmp_path, latency_s=0.3, concurrent=4) as (api, fake):
         found, rows = run(api, csv_of(*texts_of(12)), concurrency=8, model=VLLM, max_retries=0)
 
         assert column(rows, "label") == LABELS * 6
