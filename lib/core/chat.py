@@ -9,6 +9,12 @@ Modality = Literal["text", "image", "audio", "video", "pdf"]
 Role = Literal["user", "assistant"]
 Source = Literal["chat", "vision", "api", "classify", "job", "speedtest"]
 Thinking = Literal["off", "low", "medium", "high"]
+Resolution = Literal["low", "medium", "high"]  # how closely a model looks at pictures
+Option = Literal["temperature", "top_p", "stop", "seed", "json_schema", "media_resolution"]
+
+USUAL_OPTIONS: frozenset[Option] = frozenset(
+    {"temperature", "top_p", "stop", "seed", "json_schema"}
+)
 
 MAX_TOKENS = 2048
 NO_MODEL = "(none)"  # the name of the entry that says why a provider has no model
@@ -74,6 +80,7 @@ class Request:
     raw: bool = False
     logprobs: int = 0
     thinking: Thinking | None = None
+    media_resolution: Resolution | None = None
     stream: bool = True
 
     @property
@@ -145,9 +152,9 @@ Event = Text | Thought | Usage | Done
 class ModelInfo:
     """A model as the picker shows it; `reason` says why it is off and what turns it on.
 
-    `sampling` False: the model no longer takes temperature and top-p, so they are not sent.
-    `thinks`: it thinks before it answers unless told not to. `scores`: asked with `choices`, it
-    completes a raw prompt and gives every choice's log-probability.
+    `takes` are the options that are sent; others are left out. `thinking` are the levels it can be
+    told, `thinks` says that it thinks before it answers unless told not to. `scores`: asked with
+    `choices`, it completes a raw prompt and gives every choice's log-probability.
     """
 
     provider: str
@@ -157,7 +164,8 @@ class ModelInfo:
     input: tuple[Modality, ...] = ("text",)
     context_tokens: int | None = None
     max_output_tokens: int | None = None
-    sampling: bool = True
+    takes: frozenset[Option] = USUAL_OPTIONS
+    thinking: tuple[Thinking, ...] = ()
     thinks: bool = False
     scores: bool = False
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from lib.core.chat import Modality, ModelInfo
+from lib.core.chat import USUAL_OPTIONS, Modality, ModelInfo, Option, Thinking
 from lib.core.prices import Override, PriceList, Source
 
 TABLES = Path(__file__).with_name("tables")
@@ -40,6 +40,14 @@ def prices() -> PriceList:
     return PriceList(read_rows("price_overrides.csv", _override), dict(checked))
 
 
+# Temperature and top-p are no longer taken from 3.5 Flash-Lite on (changelog, 2026-07-21).
+_GEMINI_TAKES: dict[str, frozenset[Option]] = {
+    "yes": USUAL_OPTIONS | {"media_resolution"},
+    "no": frozenset({"stop", "seed", "json_schema", "media_resolution"}),
+}
+_GEMINI_THINKING: tuple[Thinking, ...] = ("off", "low", "medium", "high")
+
+
 def _gemini_model(row: dict[str, str]) -> ModelInfo:
     return ModelInfo(
         provider="gemini",
@@ -47,7 +55,8 @@ def _gemini_model(row: dict[str, str]) -> ModelInfo:
         input=cast(tuple[Modality, ...], tuple(row["input"].split())),
         context_tokens=whole(row["context_tokens"]),
         max_output_tokens=whole(row["max_output_tokens"]),
-        sampling={"yes": True, "no": False}[row["sampling"]],
+        takes=_GEMINI_TAKES[row["sampling"]],
+        thinking=_GEMINI_THINKING,
     )
 
 

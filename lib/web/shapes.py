@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from lib.core.chat import MAX_TOKENS, Message, ModelInfo, Request
 from lib.core.errors import BadInput
 from lib.core.prices import Price
-from lib.work.ask import Receipt
 from lib.work.chats import timings, usage_facts
+from lib.work.meter import Receipt
 
 MOST_TOKENS = 1_000_000
 MOST_CHARACTERS = 10_000_000

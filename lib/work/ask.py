@@ -1,53 +1,43 @@
 """The one door to a model: every call is measured, priced and written to the ledger here."""
 
 import logging
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from lib.core.chat import (
     Done,
     Event,
     Finish,
     ModelInfo,
+    Option,
     Request,
     Source,
     Text,
     Thought,
-    Usage,
 )
 from lib.core.errors import AppError, BadReply, OverBudget, Unsupported
 from lib.core.prices import Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
 from lib.work.app import App
-from lib.work.busy import Busy
+from lib.work.meter import Meter, Receipt, receipt_of
 from lib.work.models import Choice
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What an answer took. Times in milliseconds from the moment it was sent; None is unknown.
-
-    `tokens_per_second` is the speed after the first token, thinking included.
-    """
-
-    model: str
-    finish: Finish
-    usage: Usage
-    cost_usd: Decimal | None
-    ttft_ms: float | None
-    total_ms: float
-    tokens_per_second: float | None
-    version: str | None = None
-    tier: str = "standard"
-    load_ms: float | None = None
-    prompt_cut: bool = False
+# What an option is when it is not sent.
+NOT_SENT: dict[Option, Any] = {
+    "temperature": None,
+    "top_p": None,
+    "seed": None,
+    "stop": (),
+    "json_schema": None,
+    "media_resolution": None,
+}
 
 
 def ask(
@@ -87,7 +77,7 @@ def ask(
         error = BadReply("Something in this app went wrong.")
         raise
     finally:
-        receipt = _receipt(app, choice, meter)
+        receipt = receipt_of(app, choice, meter)
         _close(app, call, source, receipt, error)
     yield receipt
 
@@ -97,8 +87,10 @@ def fit(info: ModelInfo, request: Request) -> Request:
     for modality in sorted(request.modalities):
         if modality not in info.input:
             raise Unsupported(f"{info.id} cannot read {modality} input.")
-    if not info.sampling:
-        request = replace(request, temperature=None, top_p=None)
+    left_out: dict[str, Any] = {name: NOT_SENT[name] for name in NOT_SENT if name not in info.takes}
+    if request.thinking and info.thinking and request.thinking not in info.thinking:
+        left_out["thinking"] = None
+    request = replace(request, **left_out)
     if info.max_output_tokens and request.max_tokens > info.max_output_tokens:
         request = replace(request, max_tokens=info.max_output_tokens)
     return replace(request, model=info.name)
@@ -137,80 +129,6 @@ def _next(events: Generator[Event, None, None], line: Line) -> Event | None:
     if isinstance(event, Text | Thought):
         line.first_token()
     return event
-
-
-@dataclass(slots=True)
-class Meter:
-    """Watches one answer go by; a local one takes its share of the machine's `busy` seconds."""
-
-    line: Line
-    busy: Busy | None = None
-    now: Callable[[], float] = time.perf_counter
-    done: Done = field(default_factory=lambda: Done(Finish.STOPPED))
-    usage: Usage = field(default_factory=Usage)
-    started: float = field(init=False)
-    share_s: Callable[[float], float] | None = field(init=False)
-    first: float | None = None
-    last: float | None = None
-
-    def __post_init__(self) -> None:
-        self.started = self.now()
-        self.share_s = self.busy.begin(self.started) if self.busy else None
-
-    def take(self, event: Event) -> None:
-        if isinstance(event, Usage):
-            self.usage = event
-        elif isinstance(event, Done):
-            self.done = event
-        else:
-            self.last = self.now()
-            self.first = self.first or self.last
-
-    def counted(self) -> Usage:
-        """The last count, but an unfinished answer with text and no counted output is unknown."""
-        cut = self.done.finish in (Finish.STOPPED, Finish.INCOMPLETE, Finish.ERROR)
-        if cut and self.first and not self.usage.output_tokens:
-            return replace(self.usage, output_tokens=None, thinking_tokens=None)
-        return self.usage
-
-    def tokens_per_second(self) -> float | None:
-        tokens = self.counted().output_tokens
-        if not tokens or tokens < 2 or self.first is None or self.last is None:
-            return None
-        seconds = self.last - self.first
-        return (tokens - 1) / seconds if seconds > 0.001 else None
-
-
-def _receipt(app: App, choice: Choice, meter: Meter) -> Receipt:
-    ended = meter.now()
-    total_s = ended - meter.started
-    usage, done = meter.counted(), meter.done
-    if meter.share_s is None:
-        cost = _api_cost(app, choice.info.name, usage, done)
-    else:
-        cost = machine_cost(app.settings.gpu_usd_per_hour, meter.share_s(ended))
-    return Receipt(
-        model=choice.info.id,
-        finish=done.finish,
-        usage=usage,
-        cost_usd=cost,
-        ttft_ms=(meter.first - meter.started) * 1000 if meter.first else None,
-        total_ms=total_s * 1000,
-        tokens_per_second=meter.tokens_per_second(),
-        version=done.version,
-        tier=done.tier,
-        load_ms=done.load_ms,
-        prompt_cut=done.prompt_cut,
-    )
-
-
-def _api_cost(app: App, name: str, usage: Usage, done: Done) -> Decimal | None:
-    """An alias is priced as the model that really answered, or not at all."""
-    now, version = datetime.now(UTC), (done.version or name).removeprefix("models/")
-    cost = app.prices.cost(usage, version, now, done.tier)
-    if cost is None and not name.endswith("-latest"):
-        cost = app.prices.cost(usage, name, now, done.tier)
-    return cost
 
 
 def _close(app: App, call: str, source: Source, receipt: Receipt, error: AppError | None) -> None:

@@ -12,7 +12,8 @@ from lib.core.errors import AppError, BadReply, JobOverBudget, OverBudget, RateL
 from lib.core.spec import Spec
 from lib.providers.line import Line
 from lib.work.app import App
-from lib.work.ask import Receipt, ask
+from lib.work.ask import ask
+from lib.work.meter import Receipt
 from lib.work.models import Choice
 from lib.work.pace import Pace
 from lib.work.tally import NOTHING, UNKNOWN, Pending, charge, counts_of

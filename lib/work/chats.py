@@ -12,8 +12,9 @@ from lib.core.errors import AppError
 from lib.providers.line import Line
 from lib.store.conversations import Turn
 from lib.work.app import App
-from lib.work.ask import Receipt, ask, fit
+from lib.work.ask import ask, fit
 from lib.work.generation import Generation, Pieces
+from lib.work.meter import Receipt
 from lib.work.models import Choice
 
 SAVE_EVERY_S = 2.0  # what a killed process may lose of a growing answer

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from lib.core.chat import Text, Thought
 from lib.core.errors import AppError, BadReply
 from lib.providers.line import Line
-from lib.work.ask import Receipt
+from lib.work.meter import Receipt
 
 log = logging.getLogger(__name__)
 

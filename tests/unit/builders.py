@@ -23,7 +23,8 @@ from lib.core.chat import Finish, Media, Message, Request, Text, Thought
 from lib.store.ledger import Outcome
 from lib.store.settings import Settings
 from lib.work.app import App, build
-from lib.work.ask import Receipt, ask
+from lib.work.ask import ask
+from lib.work.meter import Receipt
 from tests.fakes import FakeServer
 
 GEMINI = "gemini/gemini-3.1-flash-lite"

@@ -18,7 +18,8 @@ from lib.core.errors import (
 )
 from lib.providers.line import Line
 from lib.work.app import App
-from lib.work.ask import Receipt, ask
+from lib.work.ask import ask
+from lib.work.meter import Receipt
 from tests.fakes import FakeServer
 from tests.unit.builders import (
     EVERYONE,

@@ -9,7 +9,7 @@ import pytest
 from lib.core.chat import Text, Thought, Usage
 from lib.providers.line import Line
 from lib.work.app import App
-from lib.work.ask import Meter, Receipt
+from lib.work.meter import Meter, Receipt
 from tests.fakes import FakeServer
 from tests.unit.builders import (
     CACHED,
