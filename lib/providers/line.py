@@ -29,6 +29,10 @@ class Line:
         self._actions: list[Callable[[], object]] = []
         self.hung_up = False
 
+    def begin(self) -> None:
+        """The call is made now: what it waited for its turn does not count."""
+        self._first_token_by = self._now() + self._wait_s
+
     def first_token(self) -> None:
         self._first_token_by = None
 

@@ -56,6 +56,7 @@ def ask(
     """
     request = fit(choice.info, request)
     line = line or Line(app.settings.model_timeout_s)
+    line.begin()
     call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
     meter = Meter(line, None if choice.info.provider == "gemini" else app.busy)
     error: AppError | None = None
