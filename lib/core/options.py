@@ -53,7 +53,8 @@ def from_fields(given: dict[str, Any]) -> Request:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+    right_kind: bool = isinstance(value, _KINDS[name]) and not isinstance(value, bool)
+    if not right_kind:
         raise BadInput(f"{name}: a value of another kind is wanted.")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise BadInput(f"{name}: one of {', '.join(_CHOICES[name])} is wanted.")
