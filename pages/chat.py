@@ -1,37 +1,40 @@
-"""Chat with any model; every answer says how long it took and what it cost."""
+"""Chat with one model or four; every answer says how long it took and what it cost."""
 
 import streamlit as st
 
-from lib.web import chat_controls, chat_view, kit
+from lib.web import (
+    chat_compose,
+    chat_list,
+    chat_live,
+    chat_models,
+    chat_settings,
+    chat_state,
+    chat_tools,
+    chat_view,
+    chat_welcome,
+    kit,
+)
 from lib.web.texts import _
 
-app, chats = kit.app(), kit.chats()
-conversation = chat_controls.current()
-
+conversation = chat_state.current()
 st.title(_("Chat"))
-model = chat_controls.pick_model()
+models = chat_models.pick_models()
 with st.container(horizontal=True):
-    chat_controls.pick_conversation(conversation)
-    options = chat_controls.settings()
+    chat_list.panel(conversation)
+    chat_settings.panel(models)
+    chat_compose.add_panel(models)
+    chat_tools.panels(conversation)
 
-live = chats.live(conversation) if conversation else None
-turns = app.conversations.turns(conversation) if conversation else []  # after live: it may end now
-if not turns:
-    chat_controls.show_welcome(model)
-chat_view.show(turns[:-1] if live else turns)
+live = kit.chats().live(conversation) if conversation else {}
+growing: list[chat_live.Live] = []
+if conversation:
+    growing = chat_view.show(conversation, live)
+else:
+    chat_welcome.show(models)
 
-chat_controls.restore_draft()
-said = st.chat_input(
-    _("Stop the answer to ask the next") if live else _("Ask anything"),
-    key="chat_input",
-    accept_file="multiple",
-    file_type=chat_controls.FILE_TYPES,
-    disabled=model is None or live is not None,
-)
-if said:
-    chat_controls.send(conversation, model, said, options)
-
-if live:
-    with st.chat_message("assistant"):
-        chat_view.follow(live)
+if growing:
+    chat_live.stop_button(growing)
+chat_compose.box(conversation, models, writing=bool(growing))
+if growing:
+    chat_live.follow(growing)
     st.rerun()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lib.web import chat_models
 from lib.web.texts import _
 
 # First, or the browser asks Google for the navigation's icon to show it in its tab.
@@ -15,6 +16,10 @@ page = st.navigation(
     position="top",
 )
 # Once a run: a second, different width makes the browser change between both at every click.
-wide = page.url_path == "estimate" or (page.url_path == "classify" and "job" in st.query_params)
+wide = {
+    "": chat_models.compares(),
+    "classify": "job" in st.query_params,
+    "estimate": True,
+}.get(page.url_path, False)
 st.set_page_config(layout="wide" if wide else "centered")
 page.run()

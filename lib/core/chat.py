@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 Modality = Literal["text", "image", "audio", "video", "pdf"]
 Role = Literal["user", "assistant"]
@@ -191,3 +191,15 @@ class Provider(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A provider whose server counts a prompt before it is sent."""
+
+    def count(self, request: Request) -> int | None:
+        """Tokens of the prompt as the server counts them, free of charge; raises AppError.
+
+        None: this server cannot say, or not of such a request.
+        """
+        ...

@@ -62,6 +62,15 @@ class Embedded:
             for event in events:
                 yield replace(event, load_ms=load_ms) if isinstance(event, Done) else event
 
+    def count(self, request: Request) -> int | None:
+        """As the engine counts; None as long as it is not loaded: that costs memory and seconds."""
+        wires = self._wires
+        if wires is None or request.model != self._label:
+            return None
+        if request.raw or request.modalities != {"text"}:
+            return None
+        return wires.chat.count(request, "/chat/completions/input_tokens", "input_tokens")
+
     def models(self) -> list[ModelInfo]:
         reads: tuple[Modality, ...] = ("text", "image") if self._mmproj else ("text",)
         return [

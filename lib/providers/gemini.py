@@ -6,6 +6,7 @@ from typing import Any
 
 from google import genai
 from google.genai import errors, types
+from pydantic import BaseModel
 
 from lib.core.chat import Done, Event, Finish, Message, ModelInfo, Request, Text, Thought, Usage
 from lib.core.errors import AppError, BadReply, ModelMissing
@@ -13,13 +14,16 @@ from lib.providers import gemini_wire
 from lib.providers.line import Line
 from lib.providers.wire import client2, our_errors, retry_after_s
 
-LOOK_UP_S = 5.0
-
 _LEVELS = {
     "off": types.ThinkingLevel.MINIMAL,
     "low": types.ThinkingLevel.LOW,
     "medium": types.ThinkingLevel.MEDIUM,
     "high": types.ThinkingLevel.HIGH,
+}
+_RESOLUTIONS = {
+    "low": types.MediaResolution.MEDIA_RESOLUTION_LOW,
+    "medium": types.MediaResolution.MEDIA_RESOLUTION_MEDIUM,
+    "high": types.MediaResolution.MEDIA_RESOLUTION_HIGH,
 }
 
 
@@ -42,6 +46,7 @@ class Gemini:
         )
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
+        gemini_wire.check(request)
         with our_errors(gemini_wire.WHO, request.model, _translate):
             yield from _events(self._chunks(request))
 
@@ -58,13 +63,37 @@ class Gemini:
         with closing(stream):
             yield from stream
 
+    def count(self, request: Request) -> int:
+        """As Google counts it, system prompt and schema included.
+
+        Google's REST API counts a whole request, but this SDK hands it no system prompt («only
+        supported in Gemini Enterprise Agent Platform mode»). So the request goes in its extra body.
+        """
+        options = types.HttpOptions(
+            timeout=int(gemini_wire.LOOK_UP_S * 1000),
+            extra_body={"generateContentRequest": _whole(request)},
+        )
+        nothing: Any = None  # Google takes either contents or a request
+        with (
+            Line(gemini_wire.LOOK_UP_S).held(),
+            our_errors(gemini_wire.WHO, request.model, _translate),
+        ):
+            counted = self._client.models.count_tokens(
+                model=request.model,
+                contents=nothing,
+                config=types.CountTokensConfig(http_options=options),
+            )
+        if counted.total_tokens is None:
+            raise BadReply(f"{gemini_wire.WHO} counted without a number.")
+        return counted.total_tokens
+
     def models(self) -> list[ModelInfo]:
         return self._known
 
     def has(self, name: str) -> bool:
         """Whether Google knows a model; asks, at no cost. What it does not deny is taken for so."""
         try:
-            with Line(LOOK_UP_S).held(), our_errors(gemini_wire.WHO, name, _translate):
+            with Line(gemini_wire.LOOK_UP_S).held(), our_errors(gemini_wire.WHO, name, _translate):
                 self._client.models.get(model=name)
         except ModelMissing:
             return False
@@ -96,7 +125,24 @@ def _config(request: Request) -> types.GenerateContentConfig:
         response_schema=_choice(request.choices),
         response_json_schema=request.json_schema,
         thinking_config=_thinking(request),
+        media_resolution=_RESOLUTIONS.get(request.media_resolution or ""),
     )
+
+
+def _whole(request: Request) -> dict[str, Any]:
+    """The request as REST has it; everything but the system prompt is generationConfig there."""
+    config = _config(request)
+    system = types.Content(parts=[types.Part.from_text(text=request.system)])
+    return {
+        "model": f"models/{request.model}",
+        "contents": [_json(_content(message)) for message in request.messages],
+        "generationConfig": _json(config, exclude={"system_instruction"}),
+        **({"systemInstruction": _json(system)} if request.system else {}),
+    }
+
+
+def _json(value: BaseModel, exclude: set[str] | None = None) -> dict[str, Any]:
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=exclude)
 
 
 def _choice(choices: tuple[str, ...]) -> types.Schema | None:

@@ -8,15 +8,16 @@ import contextlib
 import json
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import grpc
 
-from lib.core.chat import Done, Event, Finish, ModelInfo, Request, Text, Usage
+from lib.core.chat import Done, Event, Finish, ModelInfo, Option, Request, Text, Usage
 from lib.core.errors import AppError, BadReply, NoConnection, TimedOut, Unreachable, Unsupported
 from lib.providers import gemini_wire
-from lib.providers.gemini_protos import as_protos, sdk
+from lib.providers.gemini_protos import as_count, as_protos, sdk
 from lib.providers.grpc_line import CALLS, channel, never_connected, next_chunk, unreadable
 from lib.providers.hosts import Clients
 from lib.providers.line import Line, current
@@ -24,6 +25,7 @@ from lib.providers.wire import CONNECTIONS, our_errors
 
 NEARLY_S = 0.05  # a deadline of ours has passed when less is left
 GOOGLE = "generativelanguage.googleapis.com:443"
+LACKS: frozenset[Option] = frozenset({"seed", "media_resolution"})
 
 
 class GeminiBulk:
@@ -39,7 +41,8 @@ class GeminiBulk:
         timeout_s: float,
         known: list[ModelInfo],
     ) -> None:
-        self._key, self._timeout_s, self._known = key, timeout_s, known
+        self._key, self._timeout_s = key, timeout_s
+        self._known = [replace(info, takes=info.takes - LACKS, thinking=()) for info in known]
         self._rest_root = base_url if base_url and not grpc_target else None
         self._target = grpc_target or GOOGLE
         self._lock = threading.Lock()
@@ -70,31 +73,35 @@ class GeminiBulk:
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
         _refuse_what_it_lacks(request)
+        gemini_wire.check(request)
         message = as_protos(request)
         with our_errors(gemini_wire.WHO, request.model, _translate):
-            if self._rest_root:
-                chunks = self._by_rest(message)
-            elif request.stream:
-                chunks = self._by_stream(message)
+            if request.stream and not self._rest_root:
+                with contextlib.closing(self._by_stream(message)) as chunks:
+                    yield from _events(chunks)
             else:
-                chunks = self._by_call(message)
-            with contextlib.closing(chunks):
-                yield from _events(chunks)
+                yield from _events(iter([self._ask("generate_content", message)]))
 
-    def _by_rest(self, message: Any) -> Generator[Any, None, None]:
-        with self._lock:
-            client = self._rest
-        # Its default would repeat a 503 for ten minutes.
-        yield client.generate_content(message, timeout=self._line().left_s(), retry=None)
+    def count(self, request: Request) -> int:
+        """As Google counts it, system prompt and schema included."""
+        line, message = Line(gemini_wire.LOOK_UP_S), as_count(request)
+        with line.held(), our_errors(gemini_wire.WHO, request.model, _translate):
+            return int(self._ask("count_tokens", message).total_tokens)
 
-    def _by_call(self, message: Any) -> Generator[Any, None, None]:
-        line, metadata = self._line(), self._metadata(message)
+    def _ask(self, method: str, message: Any) -> Any:
+        """The answer of a call that has just one."""
+        line = self._line()
+        if self._rest_root:
+            with self._lock:
+                client = self._rest
+            # Its default would repeat a 503 for ten minutes.
+            return getattr(client, method)(message, timeout=line.left_s(), retry=None)
         with self._channels.with_room() as transport:
-            call = transport.generate_content.future(
-                message, timeout=line.left_s(), metadata=metadata
+            call = getattr(transport, method).future(
+                message, timeout=line.left_s(), metadata=self._metadata(message)
             )
             with line.waiting(call.cancel):
-                yield call.result()
+                return call.result()
 
     def _by_stream(self, message: Any) -> Generator[Any, None, None]:
         line, metadata = self._line(), self._metadata(message)
@@ -131,6 +138,7 @@ def _refuse_what_it_lacks(request: Request) -> None:
     lacks = {
         "thinking": request.thinking is not None,
         "seed": request.seed is not None,
+        "media_resolution": request.media_resolution is not None,
         "logprobs": request.logprobs > 0,
     }
     if missing := [name for name, wanted in lacks.items() if wanted]:

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from lib.core.chat import Message, Request
-from lib.core.errors import NotConfigured
+from lib.core.errors import NotConfigured, Unsupported
 from lib.providers.gemini_wire import mime
 
 _IMPORT_LOCK = threading.Lock()
@@ -34,7 +34,7 @@ def as_protos(request: Request) -> Any:
         "stop_sequences": list(request.stop) or None,
     }
     if schema := _asked(request):
-        config |= {"response_mime_type": mime(request), "response_schema": _schema(schema)}
+        config |= {"response_mime_type": mime(request), "response_schema": _sayable(schema)}
     system = {"parts": [{"text": request.system}]} if request.system else None
     return protos.GenerateContentRequest(
         model=f"models/{request.model}",
@@ -42,6 +42,12 @@ def as_protos(request: Request) -> Any:
         generation_config={name: value for name, value in config.items() if value is not None},
         system_instruction=system,
     )
+
+
+def as_count(request: Request) -> Any:
+    """The question how many tokens a request is."""
+    whole = as_protos(request)
+    return sdk().protos.CountTokensRequest(model=whole.model, generate_content_request=whole)
 
 
 def _asked(request: Request) -> dict[str, Any] | None:
@@ -59,10 +65,24 @@ def _content(message: Message) -> dict[str, Any]:
     return {"role": "model" if message.role == "assistant" else "user", "parts": parts}
 
 
+def _sayable(schema: dict[str, Any]) -> Any:
+    """The schema as a message; Unsupported where the old protocol has no words for its shape."""
+    try:
+        return sdk().protos.Schema(_schema(schema))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unsupported(
+            "json_schema: the retired SDK google-generativeai cannot say this schema.",
+            hint="Set GEMINI_SDK=google-genai, or use types, properties, items and enums only.",
+        ) from error
+
+
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """JSON Schema in the OpenAPI subset the old protocol knows: only strings have an enum."""
-    kind = str(schema.get("type", "object")).upper()
-    ours: dict[str, Any] = {"type_": kind}
+    """JSON Schema in the OpenAPI subset the old protocol knows: only strings have an enum.
+
+    Bounds it has no field for are left out; ValueError for what would change the shape.
+    """
+    kind, nullable = _kind(schema)
+    ours: dict[str, Any] = {"type_": kind, "nullable": nullable}
     for name in ("required", "description", *(["enum"] if kind == "STRING" else [])):
         if name in schema:
             ours[name] = schema[name]
@@ -74,3 +94,15 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     if "items" in schema:
         ours["items"] = _schema(schema["items"])
     return ours
+
+
+def _kind(schema: dict[str, Any]) -> tuple[str, bool]:
+    """The one type, and whether null may stand in its place."""
+    if other := {"$ref", "anyOf", "oneOf", "allOf"} & set(schema):
+        raise ValueError(f"{min(other)} has no field")
+    kinds = schema.get("type", "string" if "enum" in schema else "object")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    named = [str(kind).upper() for kind in kinds if kind != "null"]
+    if len(named) != 1:
+        raise ValueError("one type is wanted")
+    return named[0], "null" in kinds

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lib.core.chat import Finish, Request, Usage
-from lib.core.errors import AppError, AuthFailed, QuotaExhausted
+from lib.core.errors import AppError, AuthFailed, BadInput, QuotaExhausted
 from lib.providers.wire import from_status
 
 WHO = "Gemini"
+LOOK_UP_S = 5.0  # longest wait for a question that is no generation
+MOST_STOPS = 5  # GenerationConfig.stop_sequences of google.ai.generativelanguage_v1beta
 
 # Reasons of google-genai 3.4 (`types.FinishReason`); the retired SDK knows a part of them.
 _REFUSED = {
@@ -20,6 +22,15 @@ _FINISH = {
     "MAX_TOKENS": Finish.LENGTH,
     **dict.fromkeys(_REFUSED, Finish.REFUSED),
 }
+
+
+def check(request: Request) -> None:
+    """Refuse, unsent, what Gemini is known not to take."""
+    if len(request.stop) > MOST_STOPS:
+        raise BadInput(
+            f"stop: {WHO} takes at most {MOST_STOPS} texts, not {len(request.stop)}.",
+            hint="Leave some of them out, or choose another model.",
+        )
 
 
 def mime(request: Request) -> str | None:

@@ -12,6 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+# A token read by itself costs an SDK several times what it costs among others, so a long answer is
+# read in sips. The wait before one is a share of the answer's time so far: the speed that is shown
+# is wrong by no more than that.
+SIP_S, SIP_SHARE = 0.05, 0.02
+
 _held = threading.local()
 
 
@@ -25,6 +30,7 @@ class Line:
     def __init__(self, wait_s: float, now: Callable[[], float] = time.monotonic) -> None:
         self._wait_s, self._now = wait_s, now
         self._first_token_by: float | None = now() + wait_s
+        self._first_token_at = self._read_at = 0.0
         self._lock = threading.Lock()
         self._actions: list[Callable[[], object]] = []
         self.hung_up = False
@@ -34,7 +40,18 @@ class Line:
         self._first_token_by = self._now() + self._wait_s
 
     def first_token(self) -> None:
-        self._first_token_by = None
+        if self._first_token_by is not None:
+            self._first_token_by = None
+            self._first_token_at = self._read_at = self._now()
+
+    def sip_s(self) -> float:
+        """Seconds to let the answer gather before it is read on; none before the first token."""
+        if self._first_token_by is not None:
+            return 0.0
+        now = self._now()
+        pause_s = min(SIP_S, SIP_SHARE * (now - self._first_token_at)) - (now - self._read_at)
+        self._read_at = now + max(0.0, pause_s)
+        return pause_s
 
     def left_s(self) -> float:
         """Seconds the next wait may take; never 0, which sockets read as «do not block»."""
@@ -91,6 +108,8 @@ class _Stream:
         line = current()
         if line is None:
             return self._stream.read(max_bytes, timeout)  # type: ignore[no-any-return]
+        if (pause_s := line.sip_s()) > 0:
+            time.sleep(pause_s)
         left_s = line.left_s() if timeout is None else min(timeout, line.left_s())
         with line.waiting(self._shut_down):
             return self._stream.read(max_bytes, left_s)  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ from lib.core.chat import (
     ModelInfo,
     Request,
     Text,
+    Thinking,
     Thought,
     TokenLogprob,
     Usage,
@@ -26,7 +27,7 @@ from lib.core.chat import (
 from lib.core.errors import AppError, BadReply, NoConnection
 from lib.providers.hosts import Clients, Hosts
 from lib.providers.ollama_wire import arguments, surely_cut, window
-from lib.providers.reads import by_name
+from lib.providers.reads import by_name, named_levels
 from lib.providers.wire import client_options, from_status, our_errors, retry_after_s
 
 WHO = "Ollama"
@@ -107,9 +108,15 @@ class Ollama:
 
     def _info(self, host: str, name: str) -> ModelInfo:
         shown = self._facts(host, name)
-        thinks = "thinking" in ((shown.capabilities if shown else None) or ())
-        reads, context = _reads(name, shown), _context(shown)
-        return ModelInfo(self.name, name, input=reads, context_tokens=context, thinks=thinks)
+        levels = _levels(name, shown)
+        return ModelInfo(
+            self.name,
+            name,
+            input=_reads(name, shown),
+            context_tokens=_context(shown),
+            thinking=levels,
+            thinks=bool(levels),
+        )
 
     def close(self) -> None:
         made = [one for clients in self._hosts.clients.values() for one in clients.made]
@@ -128,6 +135,16 @@ def _reads(name: str, shown: ollama.ShowResponse | None) -> tuple[Modality, ...]
     if shown is None or shown.capabilities is None:  # a server before 0.6.4
         return by_name(name)
     return ("text", *(_READS[can] for can in shown.capabilities if can in _READS))
+
+
+def _levels(name: str, shown: ollama.ShowResponse | None) -> tuple[Thinking, ...]:
+    """What `think` can say: on and off, and three words to gpt-oss, which cannot be switched off.
+
+    Ollama refuses `think` for a model without the capability.
+    """
+    if "thinking" not in ((shown.capabilities if shown else None) or ()):
+        return ()
+    return ("low", "medium", "high") if named_levels(name) else ("off", "high")
 
 
 def _context(shown: ollama.ShowResponse | None) -> int | None:

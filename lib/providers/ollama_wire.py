@@ -6,6 +6,7 @@ from typing import Any
 import ollama
 
 from lib.core.chat import Message, Request
+from lib.providers.reads import named_levels
 
 # Ollama cuts a prompt that does not fit without a word (its own default is 4,096 tokens on small
 # GPUs), so the window is always sent. Steps, because another window reloads the model.
@@ -62,12 +63,19 @@ def arguments(request: Request, num_ctx: int) -> dict[str, Any]:
         "model": request.model,
         "messages": [*system, *map(_message, request.messages)],
         "stream": request.stream,
-        "think": None if request.thinking is None else request.thinking != "off",
+        "think": _think(request),
         "format": _format(request),
         "logprobs": True if request.logprobs else None,
         "top_logprobs": request.logprobs or None,
         "options": {name: value for name, value in options.items() if value is not None},
     }
+
+
+def _think(request: Request) -> bool | str | None:
+    """On or off; a level by its name is only for models that have named ones."""
+    if request.thinking in (None, "off"):
+        return None if request.thinking is None else False
+    return request.thinking if named_levels(request.model) else True
 
 
 def _format(request: Request) -> dict[str, Any] | None:

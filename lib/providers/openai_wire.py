@@ -20,6 +20,8 @@ from lib.core.chat import (
     Usage,
 )
 from lib.core.errors import AppError, BadReply, Unreachable
+from lib.providers.line import Line
+from lib.providers.reads import named_levels
 from lib.providers.wire import (
     client2,
     from_status,
@@ -27,6 +29,8 @@ from lib.providers.wire import (
     retry_after_s,
     transport_error,
 )
+
+COUNT_S = 5.0  # longest wait for a count: somebody is about to send the prompt
 
 _FINISH = {
     "stop": Finish.STOP,
@@ -75,6 +79,24 @@ class OpenAIWire:
             with closing(answer):
                 yield from self._events(iter(answer))
 
+    def count(self, request: Request, path: str, field: str) -> int | None:
+        """Tokens of the prompt, asked at `path` and answered in `field`; None: no such call."""
+        body = {
+            "model": request.model,
+            "messages": _messages(request),
+            "add_generation_prompt": True,
+            **_thinking(request),
+        }
+        with Line(COUNT_S).held(), our_errors(self._who, request.model, self._translate):
+            try:
+                answer: Any = self.client.post(path, cast_to=object, body=body)
+            except openai.APIStatusError as error:
+                if error.status_code in (404, 405):
+                    return None
+                raise
+        counted = answer.get(field) if isinstance(answer, dict) else None
+        return counted if isinstance(counted, int) else None
+
     def list(self) -> list[Any]:
         """The server's models, as its own objects."""
         with our_errors(self._who, "", self._translate):
@@ -111,10 +133,9 @@ class OpenAIWire:
 
 
 def _arguments(request: Request, choice_form: ChoiceForm) -> dict[str, Any]:
-    system = [{"role": "system", "content": request.system}] if request.system else []
     arguments = {
         "model": request.model,
-        "messages": [*system, *map(_message, request.messages)],
+        "messages": _messages(request),
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -150,9 +171,17 @@ def _choice(request: Request, choice_form: ChoiceForm) -> dict[str, Any]:
 
 
 def _thinking(request: Request) -> dict[str, Any]:
+    """A switch of the chat template; gpt-oss knows levels instead, and none of them is off."""
     if request.thinking is None:
         return {}
+    if named_levels(request.model) and request.thinking != "off":
+        return {"reasoning_effort": request.thinking}
     return {"chat_template_kwargs": {"enable_thinking": request.thinking != "off"}}
+
+
+def _messages(request: Request) -> list[dict[str, Any]]:
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    return [*system, *map(_message, request.messages)]
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
 from lib.providers.hosts import Hosts
 from lib.providers.openai_wire import ChoiceForm, OpenAIWire
-from lib.providers.reads import by_name
+from lib.providers.reads import by_name, levels_by_name, named_levels, thinks_by_name
 
 WHO = "vLLM"
 LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a dead host
@@ -37,6 +37,18 @@ class VLLM:
         with self._hosts.least_busy(request.model) as (_, host):
             yield from host.stream(request)
 
+    def count(self, request: Request) -> int | None:
+        """As the server's tokenizer counts.
+
+        None for what another path may count otherwise: pictures, a prompt without a template, and
+        gpt-oss, whose chats do not go through the template. Other servers have no such call.
+        """
+        if request.raw or request.modalities != {"text"} or named_levels(request.model):
+            return None
+        with self._hosts.least_busy(request.model) as (address, host):
+            root = address.rstrip("/").removesuffix("/v1")
+            return host.count(request, f"{root}/tokenize", "count")
+
     def models(self) -> list[ModelInfo]:
         found, silent = self._hosts.list_models(self._list)
         if not found:
@@ -53,7 +65,14 @@ class VLLM:
     def _info(self, name: str, model: object) -> ModelInfo:
         window = (getattr(model, "model_extra", None) or {}).get("max_model_len")
         context = window if isinstance(window, int) else None
-        return ModelInfo(self.name, name, input=self.reads(name), context_tokens=context)
+        return ModelInfo(
+            self.name,
+            name,
+            input=self.reads(name),
+            context_tokens=context,
+            thinking=levels_by_name(name),
+            thinks=thinks_by_name(name),
+        )
 
     def close(self) -> None:
         for host in (*self._hosts.clients.values(), *self._listing.values()):

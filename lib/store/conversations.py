@@ -2,23 +2,32 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from lib.core.chat import Media, Role
+from lib.core.errors import BadInput, NotFound
+from lib.store import conversation_sql as sql
 from lib.store.database import Database, to_json
 from lib.store.ledger import new_id
 
-TITLE_CHARACTERS = 60
+OPENING_CHARACTERS = 60  # of a first prompt, as a title
+TITLE_CHARACTERS = 120
+MOST_SEARCHED = 200  # characters
+MOST_ANSWERS = 4  # to one prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One stored message. `facts` is what its footer tells: model, finish, usage, cost, error."""
+    """One stored message. `facts` is what its footer tells: model, finish, usage, cost, error.
+
+    `media` are the names of its files.
+    """
 
     position: int
     role: Role
@@ -28,61 +37,190 @@ class Turn:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A conversation as the list shows it; `updated` is in ISO 8601, UTC."""
+
+    id: str
+    title: str
+    updated: str
+    pinned: bool
+
+
 class Conversations:
+    """The answers to a prompt stand right behind it, so positions have no gaps.
+
+    A file is there as long as some message names it.
+    """
+
     def __init__(
         self, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._database, self._now = database, now
 
-    def start(self, title: str) -> str:
+    def start(self, title: str, longest: int = OPENING_CHARACTERS) -> str:
         """A new conversation's id; the title is the first words of its first prompt."""
-        now = self._now().isoformat(timespec="microseconds")
-        storable = title.replace("\0", "").encode(errors="replace").decode()
-        short = " ".join(storable.split())[:TITLE_CHARACTERS] or "…"
-        row = {"id": new_id(), "created": now, "updated": now, "title": short}
+        short = sql.one_line(title)[:longest] or "…"
+        row = {"id": new_id(), "now": self._time(), "title": short, "plain": sql.plain(short)}
         with self._database.write() as connection:
-            connection.execute(_START, row)
+            connection.execute(sql.START, row)
         return row["id"]
 
-    def exists(self, conversation: str) -> bool:
+    def recent(self, search: str = "", limit: int = 50) -> list[Entry]:
+        """Pinned ones first, then the newest; each word of `search` is in title or messages."""
+        statement, values = sql.recent(sql.plain(search[:MOST_SEARCHED]).split())
         with self._database.read() as connection:
-            return connection.scalar(_EXISTS, {"id": conversation}) is not None
+            rows = connection.execute(statement, {**values, "limit": limit}).all()
+        return [Entry(row.id, row.title, row.updated, bool(row.pinned)) for row in rows]
 
-    def recent(self, limit: int = 50) -> list[tuple[str, str]]:
-        """(id, title), newest first."""
-        with self._database.read() as connection:
-            return [(row.id, row.title) for row in connection.execute(_RECENT, {"limit": limit})]
+    def exists(self, conversation: str) -> bool:
+        return self.title(conversation) is not None
+
+    def title(self, conversation: str) -> str | None:
+        """None: there is no such conversation."""
+        found: str | None = self._value(sql.TITLE, conversation)
+        return found
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Cut to `TITLE_CHARACTERS`; a blank one is BadInput."""
+        short = sql.one_line(title)[:TITLE_CHARACTERS]
+        if not short:
+            raise BadInput("title: it must not be blank.")
+        self._change(sql.RENAME, conversation, title=short, plain=sql.plain(short))
+
+    def pinned(self, conversation: str) -> bool:
+        return bool(self._value(sql.PINNED, conversation))
+
+    def pin(self, conversation: str, pinned: bool) -> None:
+        self._change(sql.PIN, conversation, pinned=int(pinned))
+
+    def settings(self, conversation: str) -> dict[str, Any] | None:
+        """What `keep_settings` was given last; None: nothing yet."""
+        found = self._value(sql.SETTINGS, conversation)
+        return None if found is None else dict(json.loads(found))
+
+    def keep_settings(self, conversation: str, settings: dict[str, Any]) -> None:
+        self._change(sql.KEEP_SETTINGS, conversation, settings=to_json(settings))
 
     def turns(self, conversation: str) -> list[Turn]:
-        with self._database.read() as connection:
-            rows = connection.execute(_TURNS, {"conversation": conversation}).all()
-        return [_turn(row.position, row.role, json.loads(row.body)) for row in rows]
+        return self._turns(sql.TURNS, conversation)
 
-    def put(self, conversation: str, turn: Turn) -> None:
-        """Write a turn, or write it again while its answer grows."""
-        body = {
-            "text": turn.text, "thought": turn.thought, "media": list(turn.media),
-            "facts": turn.facts,
-        }  # fmt: skip
-        row = {
-            "conversation": conversation, "position": turn.position, "role": turn.role,
-            "body": to_json(body), "now": self._now().isoformat(timespec="microseconds"),
-        }  # fmt: skip
-        with self._database.write() as connection:
-            connection.execute(_PUT, row)
-            connection.execute(_TOUCH, row)
+    def turn(self, conversation: str, position: int) -> Turn | None:
+        return next(iter(self._turns(sql.TURN, conversation, position=position)), None)
 
-    def keep(self, media: Media) -> str:
-        """Store a file once by its content; returns its name."""
-        name = hashlib.sha256(media.data).hexdigest()
+    def page(self, conversation: str, before: int | None, limit: int) -> list[Turn]:
+        """The newest `limit` turns before a position (None: of all), in order.
+
+        A few more if the first would be an answer without its prompt.
+        """
+        found = self._turns(
+            sql.PAGE, conversation, before=2**62 if before is None else before,
+            limit=limit + MOST_ANSWERS,
+        )  # fmt: skip
+        whole = (n for n in range(limit, len(found) + 1) if found[n - 1].role == "user")
+        return found[: next(whole, limit)][::-1]
+
+    def count(self, conversation: str) -> int:
+        """How many messages it has."""
+        return int(self._value(sql.COUNT, conversation))
+
+    def add(self, conversation: str, turns: Sequence[Turn], media: Iterable[Media] = ()) -> None:
+        """Write new turns and the files they name: all of it or nothing.
+
+        NotFound: the conversation was deleted; BadInput: another machine took the position.
+        """
+        self._write(conversation, None, turns, media)
+
+    def replace(
+        self, conversation: str, position: int, turns: Sequence[Turn], media: Iterable[Media] = ()
+    ) -> None:
+        """As `add`, instead of everything at and after `position`; files named again stay."""
+        self._write(conversation, position, turns, media)
+
+    def rewrite(self, conversation: str, turn: Turn) -> None:
+        """Write a turn again while its answer grows; one that was removed stays removed."""
+        row = {**_row(conversation, turn), "now": self._time()}
         with self._database.write() as connection:
-            connection.execute(_KEEP, {"name": name, "mime": media.mime, "data": media.data})
-        return name
+            # The conversation's row comes first everywhere: two writers must not wait crosswise.
+            connection.execute(sql.TOUCH, row)
+            connection.execute(sql.REWRITE, row)
+
+    def cut(self, conversation: str, position: int) -> None:
+        """Remove what stands at and after `position`, with its marks and files."""
+        with self._database.write() as connection:
+            self._one_by_one(connection)
+            sql.forget_unused(connection, sql.cut(connection, conversation, position))
+
+    def delete(self, conversation: str) -> None:
+        """Remove it with its messages, marks and files."""
+        with self._database.write() as connection:
+            self._one_by_one(connection)
+            connection.execute(sql.DELETE, {"conversation": conversation})
+            sql.forget_unused(connection, sql.cut(connection, conversation, 0))
 
     def media(self, name: str) -> Media:
         with self._database.read() as connection:
-            row = connection.execute(_MEDIA, {"name": name}).one()
+            row = connection.execute(sql.MEDIA, {"name": name}).one_or_none()
+        if row is None:
+            raise NotFound("The file was deleted with its message.")
         return Media(row.mime, bytes(row.data))
+
+    def _write(
+        self,
+        conversation: str,
+        instead_of: int | None,
+        turns: Sequence[Turn],
+        media: Iterable[Media],
+    ) -> None:
+        files = [{"name": name_of(part), "mime": part.mime, "data": part.data} for part in media]
+        links = [
+            {"conversation": conversation, "position": turn.position, "name": name}
+            for turn in turns for name in set(turn.media)
+        ]  # fmt: skip
+        rows = [_row(conversation, turn) for turn in turns]
+        now = {"conversation": conversation, "now": self._time()}
+        try:
+            with self._database.write() as connection:
+                self._one_by_one(connection)
+                if not connection.execute(sql.TOUCH, now).rowcount:
+                    raise NotFound("The conversation was deleted.", hint="Begin a new one.")
+                lost = []
+                if instead_of is not None:
+                    lost = sql.cut(connection, conversation, instead_of)
+                for statement, values in ((sql.KEEP, files), (sql.LINK, links), (sql.ADD, rows)):
+                    if values:
+                        connection.execute(statement, values)
+                sql.forget_unused(connection, lost)
+        except IntegrityError:
+            raise BadInput(
+                "conversation: another machine wrote in it at this moment.", hint="Send it again."
+            ) from None
+
+    def _one_by_one(self, connection: sa.Connection) -> None:
+        """Nobody begins to use a file between the look that finds it unused and its removal."""
+        if not self._database.is_sqlite:  # whose writers take turns anyway
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
+
+    def _turns(self, statement: sa.TextClause, conversation: str, **values: Any) -> list[Turn]:
+        with self._database.read() as connection:
+            rows = connection.execute(statement, {"conversation": conversation, **values}).all()
+        return [_turn(row.position, row.role, json.loads(row.body)) for row in rows]
+
+    def _value(self, statement: sa.TextClause, conversation: str) -> Any:
+        with self._database.read() as connection:
+            return connection.scalar(statement, {"conversation": conversation})
+
+    def _change(self, statement: sa.TextClause, conversation: str, **values: Any) -> None:
+        with self._database.write() as connection:
+            connection.execute(statement, {"conversation": conversation, **values})
+
+    def _time(self) -> str:
+        return self._now().isoformat(timespec="microseconds")
+
+
+def name_of(media: Media) -> str:
+    """The name a file is stored under: the SHA-256 of its bytes in hexadecimal."""
+    return hashlib.sha256(media.data).hexdigest()
 
 
 def _turn(position: int, role: Role, body: dict[str, Any]) -> Turn:
@@ -91,16 +229,12 @@ def _turn(position: int, role: Role, body: dict[str, Any]) -> Turn:
     )
 
 
-_START = sa.text("INSERT INTO conversations VALUES (:id, :created, :updated, :title)")
-_EXISTS = sa.text("SELECT 1 FROM conversations WHERE id = :id")
-_RECENT = sa.text("SELECT id, title FROM conversations ORDER BY updated DESC LIMIT :limit")
-_TURNS = sa.text(
-    "SELECT position, role, body FROM messages WHERE conversation = :conversation ORDER BY position"
-)
-_PUT = sa.text(
-    "INSERT INTO messages VALUES (:conversation, :position, :role, :body)"
-    " ON CONFLICT (conversation, position) DO UPDATE SET body = excluded.body"
-)
-_TOUCH = sa.text("UPDATE conversations SET updated = :now WHERE id = :conversation")
-_KEEP = sa.text("INSERT INTO media VALUES (:name, :mime, :data) ON CONFLICT DO NOTHING")
-_MEDIA = sa.text("SELECT mime, data FROM media WHERE sha256 = :name")
+def _row(conversation: str, turn: Turn) -> dict[str, Any]:
+    body = {
+        "text": turn.text, "thought": turn.thought, "media": list(turn.media),
+        "facts": turn.facts,
+    }  # fmt: skip
+    return {
+        "conversation": conversation, "position": turn.position, "role": turn.role,
+        "body": to_json(body), "plain": sql.plain(turn.text),
+    }  # fmt: skip

@@ -70,6 +70,30 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             upload TEXT NOT NULL, part BIGINT NOT NULL, data BYTEA NOT NULL,
             PRIMARY KEY (upload, part))""",
     ),
+    "2026-11-22 chat page": (
+        "ALTER TABLE conversations ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN settings TEXT",
+        "ALTER TABLE conversations ADD COLUMN plain TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE messages ADD COLUMN plain TEXT NOT NULL DEFAULT ''",
+        "UPDATE conversations SET plain = lower(title)",
+        "UPDATE messages SET plain = lower(body)",
+        "CREATE INDEX conversations_shown ON conversations (pinned, updated, id)",
+        """CREATE TABLE message_media (
+            conversation TEXT NOT NULL, position BIGINT NOT NULL, sha256 TEXT NOT NULL,
+            PRIMARY KEY (conversation, position, sha256))""",
+        "CREATE INDEX message_media_used ON message_media (sha256)",
+        # A quote in somebody's text is escaped in the body, so only the list itself begins so.
+        """INSERT INTO message_media SELECT m.conversation, m.position, f.sha256
+            FROM messages m JOIN media f ON m.body LIKE '%"' || f.sha256 || '"%'
+            WHERE m.body LIKE '%"media":["%'""",
+        """CREATE TABLE marks (
+            conversation TEXT NOT NULL, prompt BIGINT NOT NULL, model_a TEXT NOT NULL,
+            model_b TEXT NOT NULL, better TEXT NOT NULL, marked TEXT NOT NULL,
+            PRIMARY KEY (conversation, prompt, model_a, model_b))""",
+    ),
+    "2026-11-22 presets": (
+        "CREATE TABLE presets (name TEXT PRIMARY KEY, body TEXT NOT NULL, updated TEXT NOT NULL)",
+    ),
 }
 
 

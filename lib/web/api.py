@@ -31,7 +31,7 @@ from lib.web.shapes import (
     receipt_fields,
 )
 from lib.work.app import VERSION, App
-from lib.work.ask import ask, fit, price_of
+from lib.work.ask import ask, check_reads, price_of
 from lib.work.fetch import fetch_picture
 from lib.work.generation import Generation
 from lib.work.jobs import JobDesk
@@ -112,7 +112,7 @@ def _models(app: App) -> dict[str, Any]:
 
 def _start(app: App, model: str | None, request: Request, source: Source) -> Generation:
     choice = app.models.find(model)
-    fit(choice.info, request)  # refused here, the answer has a proper status
+    check_reads(app, choice.info, request)  # refused here, the answer has a proper status
     return Generation(
         lambda line: ask(app, choice, request, source, line), app.settings.model_timeout_s
     )

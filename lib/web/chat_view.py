@@ -1,21 +1,19 @@
-"""The chat page's answers: stored turns, their footers, and an answer as it grows."""
+"""The conversation on the page: prompts, answers side by side, what they took, and what to do."""
 
-import time
-from decimal import Decimal
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import streamlit as st
 
 from lib.core.chat import Media
-from lib.core.markdown import finished, presentable
+from lib.core.markdown import presentable
 from lib.store.conversations import Turn
-from lib.web import kit
-from lib.web.texts import UNKNOWN, _, milliseconds, number, usd
+from lib.web import chat_footer, chat_settings, chat_state, kit
+from lib.web.chat_live import Live
+from lib.web.texts import _
 from lib.work.generation import Generation
 
-REDRAW_S = 0.08  # between two updates of a growing answer; more is not seen, only paid
-SHOWN_TURNS = 50
-WORTH_TELLING_MS = 250
+SHOWN_TURNS = 40
 
 _EMPTY = {
     "length": _(
@@ -27,32 +25,123 @@ _EMPTY = {
     "stopped": _("Stopped before the first word."),
     "incomplete": _("The answer broke off before its first word. Send the prompt again."),
 }
-_FINISH = {
-    "length": _("cut at the token limit"),
-    "refused": _("blocked by the provider's safety filter"),
-    "stopped": _("stopped"),
-    "error": _("failed"),
-    "incomplete": _("broke off before its end"),
-}
 
 
-def show(turns: list[Turn]) -> None:
-    """The conversation; a long one from its end, older turns on request."""
-    hidden = len(turns) - SHOWN_TURNS
-    if hidden > 0 and not st.toggle(_("Show {n} earlier messages").format(n=hidden)):
-        turns = turns[hidden:]
+@dataclass
+class Round:
+    """A prompt and its answers, one of each model that was asked."""
+
+    prompt: Turn | None
+    answers: list[Turn] = field(default_factory=list)
+
+
+def rounds(turns: Sequence[Turn]) -> list[Round]:
+    found: list[Round] = []
     for turn in turns:
-        with st.chat_message(turn.role):
-            _show_turn(turn)
+        if turn.role == "user" or not found:
+            found.append(Round(turn if turn.role == "user" else None))
+        if turn.role == "assistant":
+            found[-1].answers.append(turn)
+    return found
 
 
-def _show_turn(turn: Turn) -> None:
-    for name in turn.media:
-        _show_media(kit.app().conversations.media(name))
-    if turn.role == "user":
-        st.text(turn.text)
-        return
-    _show_thought(turn.thought)
+def show(conversation: str, live: dict[int, Generation]) -> list[Live]:
+    """Draw what is stored, and empty places for what is being written, which are returned."""
+    store, before = kit.app().conversations, chat_state.before()
+    total, turns = store.count(conversation), store.page(conversation, before, SHOWN_TURNS)
+    if turns and turns[0].position > 0:
+        _step(_("Earlier messages"), ":material/expand_less:", turns[0].position)
+    marks = kit.app().marks.of(conversation)
+    growing: list[Live] = []
+    for one in rounds(turns):
+        if one.prompt:
+            _show_prompt(conversation, one.prompt, total)
+        growing += _show_answers(conversation, one, live)
+        if one.prompt and len(one.answers) > 1 and not live.keys() & _positions(one):
+            _compare(conversation, one.prompt.position, one.answers, marks)
+    if before is not None and before < total:
+        _step(_("Newest messages"), ":material/expand_more:", None)
+    return growing
+
+
+def _positions(one: Round) -> set[int]:
+    return {answer.position for answer in one.answers}
+
+
+def _step(label: str, icon: str, position: int | None) -> None:
+    st.button(
+        label, icon=icon, type="tertiary", key=f"chat_to_{position}",
+        on_click=chat_state.look_back, args=(position,),
+    )  # fmt: skip
+
+
+def _show_prompt(conversation: str, turn: Turn, total: int) -> None:
+    with st.chat_message("user"):
+        for name in turn.media:
+            _show_media(kit.app().conversations.media(name))
+        with st.container(horizontal=True):
+            st.text(turn.text, width="stretch")
+            menu = st.popover(
+                _("Change"), type="tertiary", on_change="rerun", key=f"chat_prompt_{turn.position}"
+            )
+        if menu.open:
+            with menu:
+                _prompt_menu(conversation, turn, total)
+
+
+def _prompt_menu(conversation: str, turn: Turn, total: int) -> None:
+    position, after = turn.position, total - turn.position - 1
+    st.button(
+        _("Edit and send again"), icon=":material/edit:", key=f"chat_edit_{position}",
+        on_click=begin_edit, args=(turn,),
+    )  # fmt: skip
+    st.button(
+        _("Answer again with the models chosen above"), icon=":material/refresh:",
+        key=f"chat_again_{position}", on_click=_again, args=(conversation, position),
+    )  # fmt: skip
+    st.button(
+        _("Delete from here"), icon=":material/delete:", key=f"chat_cut_{position}",
+        on_click=chat_state.act, args=(kit.chats().cut, conversation, position),
+    )  # fmt: skip
+    st.caption(_("Each of them removes what follows: {n} messages.").format(n=after))
+
+
+def begin_edit(turn: Turn) -> None:
+    st.session_state["chat_editing"] = turn.position
+    st.session_state[chat_state.INPUT] = turn.text
+
+
+def _again(conversation: str, prompt: int) -> None:
+    chat_state.act(
+        lambda: kit.chats().again(
+            conversation, prompt, chat_state.picked(), chat_settings.options()
+        )
+    )
+
+
+def _show_answers(conversation: str, one: Round, live: dict[int, Generation]) -> list[Live]:
+    """Side by side when there are several; what still grows gets a place."""
+    growing: list[Live] = []
+    if not one.answers:
+        return growing
+    with st.chat_message("assistant"):
+        several = len(one.answers) > 1
+        columns = st.columns(len(one.answers)) if several else [st.container()]
+        for column, turn in zip(columns, one.answers, strict=True):
+            with column:
+                if several:
+                    st.markdown(f"**{kit.literal(turn.facts.get('model', ''))}**")
+                if generation := live.get(turn.position):
+                    growing.append(Live(generation))
+                else:
+                    _show_answer(conversation, turn)
+    return growing
+
+
+def _show_answer(conversation: str, turn: Turn) -> None:
+    if turn.thought:
+        with st.expander(_("Thinking"), icon=":material/psychology:"):
+            st.markdown(presentable(turn.thought))
     if turn.text:
         st.markdown(presentable(turn.text))
     elif ending := _EMPTY.get(turn.facts.get("finish", "")):
@@ -64,7 +153,44 @@ def _show_turn(turn: Turn) -> None:
             _("The server cut this prompt: it did not fit into the model's window."),
             icon=":material/content_cut:",
         )
-    st.caption(footer(turn.facts))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(chat_footer.footer(turn.facts), width="stretch")
+        more = st.popover(
+            _("Details"), type="tertiary", on_change="rerun", key=f"chat_answer_{turn.position}"
+        )
+    if more.open:
+        with more:
+            st.markdown(chat_footer.details(turn.facts))
+            st.button(
+                _("Delete from here"), icon=":material/delete:", key=f"chat_cut_{turn.position}",
+                on_click=chat_state.act, args=(kit.chats().cut, conversation, turn.position),
+            )  # fmt: skip
+
+
+def _compare(
+    conversation: str, prompt: int, answers: list[Turn], marks: dict[int, str | None]
+) -> None:
+    """One table for all, and which was better."""
+    st.markdown(chat_footer.comparison([turn.facts for turn in answers]))
+    if any((turn.facts.get("queue_ms") or 0) > 0 for turn in answers):
+        st.caption(_("Models of one machine took turns, so that neither slowed the other."))
+    models = [str(turn.facts.get("model")) for turn in answers]
+    key, tie = f"chat_mark_{prompt}", _("a tie")
+    if prompt in marks and key not in st.session_state:
+        st.session_state[key] = marks[prompt] or tie
+    st.segmented_control(
+        _("Which was better?"), [*models, tie], key=key, on_change=_mark,
+        args=(conversation, prompt, models, key),
+    )  # fmt: skip
+
+
+def _mark(conversation: str, prompt: int, models: list[str], key: str) -> None:
+    chosen = st.session_state.get(key)
+    if chosen is None:
+        kit.app().marks.clear(conversation, prompt)
+    else:
+        better = chosen if chosen in models else None
+        kit.app().marks.put(conversation, prompt, models, better)
 
 
 def _show_media(media: Media) -> None:
@@ -76,74 +202,3 @@ def _show_media(media: Media) -> None:
         st.video(media.data, format=media.mime)
     else:
         st.markdown(_(":material/picture_as_pdf: PDF, {kb} kB").format(kb=len(media.data) // 1000))
-
-
-def _show_thought(thought: str) -> None:
-    if thought:
-        with st.expander(_("Thinking"), icon=":material/psychology:"):
-            st.markdown(presentable(thought))
-
-
-def footer(facts: dict[str, Any]) -> str:
-    """«gemini/… · first token 412 ms · 38.2 tok/s · 35 tokens in · 20 out · $0.000041»."""
-    if facts.get("error"):
-        return f"{facts.get('model', UNKNOWN)} · {_FINISH['error']}"
-    timings, usage = facts.get("timings", {}), facts.get("usage", {})
-    cost = facts.get("cost_usd")
-    parts = [
-        facts.get("model", UNKNOWN),
-        _("first token {time}").format(time=milliseconds(timings.get("ttft_ms"))) + _load(facts),
-        _("{speed} tok/s").format(speed=number(timings.get("tokens_per_second"), 1)),
-        _("{input} tokens in").format(input=number(usage.get("input_tokens")))
-        + _part(_("cached"), usage.get("cached_tokens")),
-        _("{output} out").format(output=number(usage.get("output_tokens")))
-        + _part(_("thinking"), usage.get("thinking_tokens")),
-        usd(Decimal(cost)) if cost is not None else _("cost {unknown}").format(unknown=UNKNOWN),
-    ]
-    if ending := _FINISH.get(facts.get("finish", "")):
-        parts.append(ending)
-    return " · ".join(parts).replace("$", r"\$")
-
-
-def _load(facts: dict[str, Any]) -> str:
-    """How much of the wait was the model's loading, when it was worth a word."""
-    load_ms = facts.get("load_ms")
-    if load_ms is None or load_ms < WORTH_TELLING_MS:
-        return ""
-    return " " + _("({time} of it loading the model)").format(time=milliseconds(load_ms))
-
-
-def _part(name: str, tokens: int | None) -> str:
-    return f" ({number(tokens)} {name})" if tokens else ""
-
-
-def follow(generation: Generation) -> None:
-    """Show an answer as it grows: finished paragraphs once, only the tail again and again.
-
-    The answer belongs to the server; leaving the page or another click only ends the watching.
-    """
-    waiting, done, tail = st.empty(), st.container(), st.empty()
-    st.button(_("Stop"), icon=":material/stop_circle:", key="chat_stop", on_click=generation.stop)
-    shown = seen = 0
-    while True:
-        text, over = generation.text, generation.done
-        cut = finished(text[shown:])
-        if cut:
-            done.markdown(presentable(text[shown : shown + cut]))
-            shown += cut
-        if text[shown:].strip():
-            tail.markdown(presentable(text[shown:]))
-        if text:
-            waiting.empty()
-        else:
-            _show_waiting(waiting, generation, time.monotonic() - generation.started)
-        if over:
-            return
-        time.sleep(REDRAW_S)
-        seen = generation.wait(seen, 0.5)
-
-
-def _show_waiting(slot: Any, generation: Generation, seconds: float) -> None:
-    words = len(generation.thought.split())
-    label = _("Thinking, {n} words").format(n=words) if words else _("Waiting for the first token")
-    slot.markdown(f":shimmer[{label}] {seconds:.0f} s")

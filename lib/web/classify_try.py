@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib.core import spec as specs
 from lib.core.spec import MOST_CONCURRENCY, MOST_ROWS_PER_REQUEST, MOST_VOTES, Spec
-from lib.web import chat_controls, classify_draft, kit
+from lib.web import chat_models, classify_draft, kit
 from lib.web.classify_draft import Draft, seed
 from lib.web.classify_file import Understood
 from lib.web.classify_task import PER_LABEL, take_examples
@@ -24,9 +24,9 @@ ENOUGH_EXAMPLES = 6
 
 def ask(draft: Draft, found: Understood, task: dict[str, Any]) -> Spec | None:
     """The whole spec, or None while something is missing or wrong, which is said."""
-    if draft.fields.get("model") and "model" not in st.query_params:
-        st.session_state.setdefault("model", draft.fields["model"])
-    model = chat_controls.pick_model()
+    if draft.fields.get("model") and "cls_model" not in st.query_params:
+        st.session_state.setdefault("cls_model", draft.fields["model"])
+    model = chat_models.pick_model()
     if model is None:
         return None
     draft.fields["model"] = model

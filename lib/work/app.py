@@ -17,6 +17,8 @@ from lib.store.database import Database
 from lib.store.job_rows import JobRows
 from lib.store.jobs import Jobs
 from lib.store.ledger import Ledger
+from lib.store.marks import Marks
+from lib.store.presets import Presets
 from lib.store.settings import Settings
 from lib.store.uploads import Uploads
 from lib.work.busy import Busy
@@ -33,6 +35,8 @@ class App:
     database: Database
     ledger: Ledger
     conversations: Conversations
+    marks: Marks
+    presets: Presets
     jobs: Jobs
     job_rows: JobRows
     uploads: Uploads
@@ -59,6 +63,8 @@ def build(settings: Settings) -> App:
         database=database,
         ledger=Ledger(database, settings.monthly_budget_usd),
         conversations=Conversations(database),
+        marks=Marks(database),
+        presets=Presets(database),
         jobs=Jobs(database),
         job_rows=JobRows(database),
         uploads=Uploads(database, settings.data_path / "uploads"),

@@ -29,6 +29,8 @@ from lib.work.models import Choice
 
 log = logging.getLogger(__name__)
 
+MOST_NAMED = 4  # models in a hint
+
 # What an option is when it is not sent.
 NOT_SENT: dict[Option, Any] = {
     "temperature": None,
@@ -51,10 +53,9 @@ def ask(
     """Stream the answer, then its receipt; exactly one ledger row, however it ends.
 
     Closing the generator, or hanging up the line from any thread, ends the call as «stopped»; in
-    the second case the receipt still comes. An error is raised after its row is written. A `job`
-    is whose budget it counts against too.
+    the second case the receipt still comes. Errors follow their row. The `job` has a budget too.
     """
-    request = fit(choice.info, request)
+    request = check_reads(app, choice.info, request)
     line = line or Line(app.settings.model_timeout_s)
     line.begin()
     call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
@@ -89,12 +90,29 @@ def fit(info: ModelInfo, request: Request) -> Request:
         if modality not in info.input:
             raise Unsupported(f"{info.id} cannot read {modality} input.")
     left_out: dict[str, Any] = {name: NOT_SENT[name] for name in NOT_SENT if name not in info.takes}
-    if request.thinking and info.thinking and request.thinking not in info.thinking:
+    if request.thinking not in info.thinking:
         left_out["thinking"] = None
     request = replace(request, **left_out)
     if info.max_output_tokens and request.max_tokens > info.max_output_tokens:
         request = replace(request, max_tokens=info.max_output_tokens)
     return replace(request, model=info.name)
+
+
+def check_reads(app: App, info: ModelInfo, request: Request) -> Request:
+    """As `fit`, but the hint of an Unsupported names models that can read the request."""
+    try:
+        return fit(info, request)
+    except Unsupported as error:
+        raise Unsupported(str(error), hint=_who_reads(app, request)) from error
+
+
+def _who_reads(app: App, request: Request) -> str:
+    able = [info.id for info in app.models.readers(request.modalities)]
+    if able:
+        return f"These can: {', '.join(able[:MOST_NAMED])}."
+    pulled = request.modalities == {"text", "image"}
+    local = ", or pull one that sees in Ollama, e.g. «ollama pull gemma3:4b»" if pulled else ""
+    return f"No model here can. Set GOOGLE_API_KEY to use Gemini{local}."
 
 
 def price_of(app: App, info: ModelInfo) -> Price | None:

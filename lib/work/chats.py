@@ -1,171 +1,190 @@
 """Conversations at work: what is said is stored at once, what is being answered can be found."""
 
-import itertools
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from lib.core.chat import Finish, Media, Message, Request, Text, Thought, Usage
-from lib.core.errors import AppError
-from lib.providers.line import Line
-from lib.store.conversations import Turn
+from lib.core.chat import Media, Message, Request
+from lib.core.errors import BadInput
+from lib.core.options import to_fields
+from lib.store.conversations import MOST_ANSWERS, Turn
+from lib.work.answer import SAVE_EVERY_S, Answer, facts, timings, usage_facts
 from lib.work.app import App
-from lib.work.ask import ask, fit
-from lib.work.generation import Generation, Pieces
-from lib.work.meter import Receipt
+from lib.work.ask import check_reads
+from lib.work.generation import Generation, stop
+from lib.work.history import Round, begun, stored
+from lib.work.lanes import queue
 from lib.work.models import Choice
 
-SAVE_EVERY_S = 2.0  # what a killed process may lose of a growing answer
+__all__ = ["SAVE_EVERY_S", "Chats", "facts", "timings", "usage_facts"]
+
+STOP_S = 3.0  # how long answers that were stopped may take to store their last words
 
 
 class Chats:
-    """The answers being written now, by conversation; one at a time in each."""
+    """The answers being written now, by conversation; one round of 1 to 4 models at a time in each.
+
+    The answers to the prompt at position p stand at p+1 … p+k, in the order of the models. What is
+    wrong (BadInput), or what one of them cannot read (Unsupported), is refused before anything is
+    stored, stopped or removed. `options` are system prompt, limits and the like, no messages.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._live: dict[str, Generation] = {}
-        self._saying: dict[str, threading.Lock] = {}
+        self._live: dict[str, dict[int, Answer]] = {}  # by position; a round is never changed
+        self._changing: dict[str, threading.Lock] = {}
 
-    def live(self, conversation: str) -> Generation | None:
-        """The answer being written there, if one is."""
-        generation = self._live.get(conversation)
-        return generation if generation and not generation.done else None
+    def live(self, conversation: str) -> dict[int, Generation]:
+        """The answers being written there, or waiting for their turn, by position."""
+        answers = self._live.get(conversation, {})
+        return {at: one.generation for at, one in answers.items() if not one.generation.done}
 
     def say(
         self,
         conversation: str | None,
-        choice: Choice,
+        choices: Sequence[Choice],
         text: str,
-        media: tuple[Media, ...] = (),
+        media: Sequence[Media] = (),
         options: Request | None = None,
     ) -> str:
-        """Store the prompt and start the answer; returns the conversation's id.
+        """Store the prompt and start its answers; returns the conversation's id (None: a new one).
 
-        `options` carries system prompt, limits and the like; its messages are replaced. Refuses,
-        before anything is stored, what the model cannot read.
+        Answers that are still being written there are stopped and keep their words.
         """
-        app = self._app
-        said = Message("user", text, media)
-        fit(choice.info, Request(choice.info.name, (said,)))
-        conversation = conversation or app.conversations.start(text)
+        said, store = Message("user", text, tuple(media)), self._app.conversations
+        self._check(choices, said)
+        conversation = conversation or store.start(text)
         # Two windows may speak in one conversation: the second must not take the first's place.
-        with self._saying.setdefault(conversation, threading.Lock()):
-            if before := self.live(conversation):
-                before.stop()
-                before.join(timeout_s=3)
-            turns = app.conversations.turns(conversation)
-            names = tuple(app.conversations.keep(part) for part in media)
-            position = turns[-1].position + 1 if turns else 0
-            app.conversations.put(conversation, Turn(position, "user", text, media=names))
-            messages = (*self._history(turns, choice), said)
-            base = options or Request(choice.info.name, ())
-            request = replace(base, model=choice.info.name, messages=messages)
-            self._answer(conversation, position + 1, choice, request)
+        with self._alone(conversation):
+            self._stop(conversation, 0)
+            turns = store.turns(conversation)
+            prompt = stored(turns[-1].position + 1 if turns else 0, said)
+            asked = Round(conversation, turns, prompt, said, choices, options or Request("", ()))
+            first = begun(self._app, asked)
+            store.add(conversation, [prompt, *(turn for turn, _ in first)], said.media)
+            self._begin(asked, first)
         return conversation
+
+    def again(
+        self,
+        conversation: str,
+        prompt: int,
+        choices: Sequence[Choice],
+        options: Request | None = None,
+    ) -> None:
+        """Answer the prompt at that position anew, in place of all that stands behind it."""
+        self._instead(conversation, prompt, choices, options)
+
+    def edit(
+        self,
+        conversation: str,
+        prompt: int,
+        choices: Sequence[Choice],
+        text: str,
+        options: Request | None = None,
+        media: tuple[Media, ...] | None = None,
+    ) -> None:
+        """Say something else at that position, in place of all that stands there and behind it.
+
+        `media` None: the prompt's files stay.
+        """
+        self._instead(conversation, prompt, choices, options, text, media)
+
+    def stop(self, conversation: str) -> None:
+        """Stop all its answers, without waiting for their end; queued ones are never asked."""
+        stop(self.live(conversation).values())
+
+    def cut(self, conversation: str, position: int) -> None:
+        """Remove all from a position on; what is being written there ends first."""
+        with self._alone(conversation):
+            self._drop(conversation, position)
+            self._app.conversations.cut(conversation, position)
+
+    def delete(self, conversation: str) -> None:
+        """Remove a conversation; what is being written there ends first."""
+        with self._alone(conversation):
+            self._drop(conversation, 0)
+            self._app.conversations.delete(conversation)
 
     def close(self) -> None:
         """Stop every answer and wait until what was said is stored."""
-        for generation in list(self._live.values()):
-            generation.stop()
-        for generation in list(self._live.values()):
-            generation.join(timeout_s=3)
+        _end([one for answers in list(self._live.values()) for one in answers.values()])
 
-    def _history(self, turns: list[Turn], choice: Choice) -> Iterator[Message]:
-        """Prompts and their answers; one without is left out, since roles must alternate."""
-        for asked, answered in itertools.pairwise(turns):
-            if (asked.role, answered.role) != ("user", "assistant") or not answered.text:
-                continue
-            prompt = self._message(asked, choice)
-            if prompt.text or prompt.media:  # servers refuse an empty message
-                yield prompt
-                yield self._message(answered, choice)
+    def _alone(self, conversation: str) -> threading.Lock:
+        return self._changing.setdefault(conversation, threading.Lock())
 
-    def _message(self, turn: Turn, choice: Choice) -> Message:
-        """A stored turn for the model; what this model cannot read stays behind."""
-        parts = (self._app.conversations.media(name) for name in turn.media)
-        readable = tuple(part for part in parts if part.modality in choice.info.input)
-        return Message(turn.role, turn.text, readable)
+    def _instead(
+        self,
+        conversation: str,
+        position: int,
+        choices: Sequence[Choice],
+        options: Request | None,
+        text: str | None = None,
+        media: tuple[Media, ...] | None = None,
+    ) -> None:
+        store = self._app.conversations
+        with self._alone(conversation):
+            old = store.turn(conversation, position)
+            if old is None or old.role != "user":
+                raise BadInput("prompt: there is none at this position.")
+            files = tuple(map(store.media, old.media)) if media is None else media
+            said = Message("user", old.text if text is None else text, files)
+            self._check(choices, said)
+            self._drop(conversation, position)
+            prompt, turns = stored(position, said), store.turns(conversation)
+            before = [turn for turn in turns if turn.position < position]
+            asked = Round(conversation, before, prompt, said, choices, options or Request("", ()))
+            first = begun(self._app, asked)
+            written = [prompt, *(turn for turn, _ in first)]
+            store.replace(conversation, position, written, files)
+            self._begin(asked, first)
 
-    def _answer(self, conversation: str, position: int, choice: Choice, request: Request) -> None:
-        begun = Turn(
-            position, "assistant", "",
-            facts={"model": choice.info.id, "finish": Finish.INCOMPLETE.value},
-        )  # fmt: skip
-        self._app.conversations.put(conversation, begun)
+    def _check(self, choices: Sequence[Choice], said: Message) -> None:
+        models = {choice.info.id for choice in choices}
+        if not 1 <= len(choices) <= MOST_ANSWERS or len(models) < len(choices):
+            raise BadInput(f"model: 1 to {MOST_ANSWERS} models are wanted, each of them once.")
+        if not said.text.strip() and not said.media:
+            raise BadInput("prompt: it is empty.", hint="Write something, or attach a file.")
+        for choice in choices:
+            check_reads(self._app, choice.info, Request(choice.info.name, (said,)))
 
-        def work(line: Line) -> Pieces:
-            return self._saved(conversation, begun, ask(self._app, choice, request, "chat", line))
+    def _stop(self, conversation: str, position: int) -> list[Answer]:
+        """Stop what is being written at and after a position; gives what was."""
+        answers = self._live.get(conversation, {})
+        stopped = [one for at, one in answers.items() if at >= position]
+        _end(stopped)
+        return stopped
 
+    def _drop(self, conversation: str, position: int) -> None:
+        """End what is being written at and after a position, whose turns are to be removed."""
+        for one in self._stop(conversation, position):
+            one.forget()
         with self._lock:
-            generation = Generation(work, self._app.settings.model_timeout_s)
-            self._live[conversation] = generation
-            ended = [name for name, one in self._live.items() if one.done]
-            for name in ended:
-                del self._live[name]
+            there = self._live.get(conversation, {})
+            self._live[conversation] = {at: one for at, one in there.items() if at < position}
 
-    def _saved(self, conversation: str, turn: Turn, pieces: Pieces) -> Pieces:
-        """Pass the pieces on; the stored turn follows every few seconds, and at the end."""
-        saved_at = time.monotonic()
-        try:
-            for piece in pieces:
-                if isinstance(piece, Receipt):
-                    turn = replace(turn, facts=facts(piece))
-                else:
-                    turn = _grown(turn, piece)
-                yield piece
-                if time.monotonic() - saved_at > SAVE_EVERY_S:
-                    self._app.conversations.put(conversation, turn)
-                    saved_at = time.monotonic()
-        except AppError as error:
-            problem = {
-                "code": error.code, "message": str(error), "hint": error.hint,
-                "retry_after_s": error.retry_after_s,
-            }  # fmt: skip
-            turn = replace(
-                turn, facts={**turn.facts, "finish": Finish.ERROR.value, "error": problem}
-            )
-            raise
-        finally:
-            self._app.conversations.put(conversation, turn)
+    def _begin(self, asked: Round, first: Sequence[tuple[Turn, Request]]) -> None:
+        """Start the answers; on the same machine each waits for those before it."""
+        infos = [choice.info for choice in asked.choices]
+        settings = {"models": [info.id for info in infos], "options": to_fields(asked.options)}
+        self._app.conversations.keep_settings(asked.conversation, settings)
+        answers = list[Answer]()
+        lanes = queue(self._app.settings, infos)
+        for choice, (turn, request), earlier in zip(asked.choices, first, lanes, strict=True):
+            after = [answers[n].generation for n in earlier]
+            answers.append(Answer(self._app, asked.conversation, turn, choice, request, after))
+        with self._lock:
+            for name, there in list(self._live.items()):
+                if all(one.generation.done for one in there.values()):
+                    del self._live[name]
+            self._live[asked.conversation] = {one.turn.position: one for one in answers}
 
 
-def _grown(turn: Turn, piece: Text | Thought) -> Turn:
-    if isinstance(piece, Text):
-        return replace(turn, text=turn.text + piece.text)
-    return replace(turn, thought=turn.thought + piece.text)
-
-
-def facts(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as it is stored and shown; money as text, since JSON has no decimals."""
-    return {
-        "model": receipt.model,
-        "finish": receipt.finish.value,
-        "usage": usage_facts(receipt.usage),
-        "cost_usd": None if receipt.cost_usd is None else str(receipt.cost_usd),
-        "timings": timings(receipt),
-        "version": receipt.version,
-        "load_ms": receipt.load_ms,
-        "prompt_cut": receipt.prompt_cut,
-    }
-
-
-def usage_facts(usage: Usage) -> dict[str, int | None]:
-    """Tokens under the names of the JSON API."""
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "thinking_tokens": usage.thinking_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-
-
-def timings(receipt: Receipt) -> dict[str, float | None]:
-    return {
-        "ttft_ms": receipt.ttft_ms,
-        "total_ms": receipt.total_ms,
-        "tokens_per_second": receipt.tokens_per_second,
-    }
+def _end(answers: Iterable[Answer]) -> None:
+    """Stop them and wait until they have stored their last words, but not for ever."""
+    generations = [one.generation for one in answers]
+    stop(generations)
+    until = time.monotonic() + STOP_S
+    for one in generations:
+        one.join(max(0.0, until - time.monotonic()))

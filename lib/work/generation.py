@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from lib.core.chat import Text, Thought
 from lib.core.errors import AppError, BadReply
@@ -15,34 +15,51 @@ log = logging.getLogger(__name__)
 
 Pieces = Generator[Text | Thought | Receipt, None, None]
 
+LOOK_S = 0.05  # how often a queued answer looks whether it was stopped
 
 _writing: "weakref.WeakSet[Generation]" = weakref.WeakSet()
 
 
 def stop_all() -> None:
     """Stop every answer of this process: the server is about to end."""
-    for generation in list(_writing):
+    stop(list(_writing))
+
+
+def stop(generations: Iterable["Generation"]) -> None:
+    """Stop them, the newest first: else a queued one would begin when the one before it ends."""
+    for generation in sorted(generations, key=lambda one: one.started, reverse=True):
         generation.stop()
 
 
 class Generation:
     """Runs `ask(line)` in a thread of its own; `texts` and `thoughts` only ever grow.
 
-    After `done`, exactly one of `receipt` and `error` is set.
+    It waits for its turn until all `after` are done; stopped meanwhile, it calls `unasked` instead
+    of `ask`. `started` and `began` (None: not yet) are when it was made and when its turn came, in
+    monotonic seconds. After `done`, one of `receipt` and `error` is set, if it began.
     """
 
-    def __init__(self, ask: Callable[[Line], Pieces], wait_s: float) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Line], Pieces],
+        wait_s: float,
+        after: Sequence["Generation"] = (),
+        unasked: Callable[[], object] = lambda: None,
+    ) -> None:
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.receipt: Receipt | None = None
         self.error: AppError | None = None
         self.done = False
         self.started = time.monotonic()
+        self.began: float | None = None
         self._line = Line(wait_s)
         self._changed = threading.Condition()
-        self._listeners: list[Callable[[], object]] = []
+        self._listeners: tuple[Callable[[], object], ...] = ()  # replaced, never changed
         _writing.add(self)
-        self._thread = threading.Thread(target=self._run, args=(ask,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(ask, tuple(after), unasked), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -54,7 +71,7 @@ class Generation:
         return "".join(self.thoughts)
 
     def stop(self) -> None:
-        """Hang up on the provider, also while it is still reading the prompt."""
+        """Hang up on the provider, also while it reads the prompt; in the queue, never call it."""
         self._line.hang_up()
 
     def wait(self, seen: int, timeout_s: float) -> int:
@@ -69,16 +86,30 @@ class Generation:
     def listen(self, on_change: Callable[[], object]) -> None:
         """Call `on_change` from the writing thread after every piece and at the end."""
         with self._changed:
-            self._listeners.append(on_change)
+            self._listeners = (*self._listeners, on_change)
         on_change()
+
+    def unlisten(self, on_change: Callable[[], object]) -> None:
+        """Call it no more; whoever does not listen is no error."""
+        with self._changed:
+            self._listeners = tuple(one for one in self._listeners if one != on_change)
 
     def _count(self) -> int:
         return len(self.texts) + len(self.thoughts)
 
-    def _run(self, ask: Callable[[Line], Pieces]) -> None:
+    def _run(
+        self,
+        ask: Callable[[Line], Pieces],
+        after: Sequence["Generation"],
+        unasked: Callable[[], object],
+    ) -> None:
         try:
-            for piece in ask(self._line):
-                self._take(piece)
+            if self._has_its_turn(after):
+                self.began = time.monotonic()
+                for piece in ask(self._line):
+                    self._take(piece)
+            else:
+                unasked()
         except AppError as error:
             self.error = error
         except Exception as error:
@@ -88,6 +119,13 @@ class Generation:
         finally:
             self.done = True
             self._tell()
+
+    def _has_its_turn(self, after: Sequence["Generation"]) -> bool:
+        """Wait for those before; False when it was stopped meanwhile."""
+        for one in after:
+            while not one.done and not self._line.hung_up:
+                one.join(LOOK_S)
+        return not after or not self._line.hung_up
 
     def _take(self, piece: Text | Thought | Receipt) -> None:
         if isinstance(piece, Receipt):
@@ -99,10 +137,9 @@ class Generation:
     def _tell(self) -> None:
         with self._changed:
             self._changed.notify_all()
-            listeners = list(self._listeners)
-        for listener in listeners:
+        for listener in self._listeners:
             try:
                 listener()
             except Exception as error:  # a reader that is gone must not end the writing
                 log.warning("a reader failed with %s", type(error).__name__)
-                self._listeners.remove(listener)
+                self.unlisten(listener)

@@ -3,12 +3,13 @@
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
-from lib.core.chat import ModelInfo, Provider
+from lib.core.chat import Modality, ModelInfo, Option, Provider, Thinking
 from lib.core.errors import BadInput, ModelMissing, NotConfigured
 
 ORDER = ("gemini", "ollama", "vllm", "embedded")  # also the order of the default model
@@ -55,6 +56,16 @@ class Models:
                 self._listed = self._ask_everyone()
                 self._listed_at = self._now()
             return self._listed
+
+    def readers(self, wanted: frozenset[Modality]) -> list[ModelInfo]:
+        """Models that can be asked now and read all of it, each provider's first one first."""
+        able = [one for one in self.all() if one.available and wanted <= set(one.input)]
+        before = Counter[str]()
+        turns: dict[str, int] = {}
+        for one in able:
+            turns[one.id] = before[one.provider]
+            before[one.provider] += 1
+        return sorted(able, key=lambda one: turns[one.id])
 
     def default(self) -> ModelInfo | None:
         return next((info for info in self.all() if info.available), None)
@@ -107,7 +118,13 @@ class Models:
             raise NotConfigured(f"{provider} is not set up here.", hint=reason)
         named = (info for info in self.all() if info.provider == provider and info.available)
         # Not listed is no proof that it is missing: the provider itself says so, when asked.
-        unlisted = ModelInfo(provider, name, input=("text", "image", "audio", "video", "pdf"))
+        unlisted = ModelInfo(
+            provider,
+            name,
+            input=get_args(Modality),
+            takes=frozenset(get_args(Option)),
+            thinking=get_args(Thinking),
+        )
         return next((info for info in named if _is(info, name)), unlisted)
 
     def _bare(self, name: str) -> ModelInfo:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
-OLLAMA = "/classify?model=ollama%2Fgemma3%3A4b"
+OLLAMA = "/classify?cls_model=ollama%2Fgemma3%3A4b"
 DONE = "[data-test-script-state=notRunning]"
 
 

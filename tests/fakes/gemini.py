@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import unquote
 
+from tests.fakes.counting import fault_of, wait_s
 from tests.fakes.gemini_errors import BAD_KEY, gemini_error
 from tests.fakes.labels import choices_of
 from tests.fakes.scenario import MEDIA_TOKENS, Ask, Step
@@ -221,10 +222,16 @@ def look_up(path: str, headers: dict[str, str], body: dict[str, Any]) -> Reply |
 
 
 def _count(model: str, body: dict[str, Any]) -> Reply:
-    if not known(model):
-        return Reply(404, gemini_error("missing", model))
-    ask = read_ask(model, either(body, "generateContentRequest") or body, stream=False)
-    return Reply(200, {"totalTokens": ask.prompt_tokens})
+    """Of contents alone, or of a whole request that names its model; never of both."""
+    whole = either(body, "generateContentRequest")
+    if (whole is None) == ("contents" not in body) or (whole and not whole.get("model")):
+        return Reply(400, gemini_error("bad_request"))
+    ask = read_ask(model, whole or body, stream=False)
+    fault = fault_of(ask)
+    if not known(model) or fault in ("missing", "internal"):
+        fault = fault or "missing"
+        return Reply(500 if fault == "internal" else 404, gemini_error(fault, model))
+    return Reply(200, {"totalTokens": ask.prompt_tokens}, after_s=wait_s(ask))
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -8,12 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import grpc
-from google.ai.generativelanguage_v1beta import GenerateContentRequest, GenerateContentResponse
+from google.ai.generativelanguage_v1beta import (
+    CountTokensRequest,
+    CountTokensResponse,
+    GenerateContentRequest,
+    GenerateContentResponse,
+)
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from tests.fakes.calls import Call, Register
+from tests.fakes.counting import fault_of, wait_s
 from tests.fakes.gemini import chunk, known, read_ask, whole_response
 from tests.fakes.gemini_errors import BAD_KEY, gemini_error
 from tests.fakes.scenario import ERRORS, Ask, Step
@@ -39,11 +45,19 @@ def build_server(register: Register, port: int) -> tuple[grpc.Server, int]:
     )
     handlers = {
         "GenerateContent": grpc.unary_unary_rpc_method_handler(
-            lambda request, context: _unary(_Turn(request, context, register, stream=False)),
+            lambda request, context: _unary(_Turn(request, context, register, "GenerateContent")),
             request_deserializer=_Request.FromString,
         ),
+        "CountTokens": grpc.unary_unary_rpc_method_handler(
+            lambda request, context: _count(
+                _Turn(request.generate_content_request, context, register, "CountTokens")
+            ),
+            request_deserializer=CountTokensRequest.pb().FromString,
+        ),
         "StreamGenerateContent": grpc.unary_stream_rpc_method_handler(
-            lambda request, context: _stream(_Turn(request, context, register, stream=True)),
+            lambda request, context: _stream(
+                _Turn(request, context, register, "StreamGenerateContent")
+            ),
             request_deserializer=_Request.FromString,
         ),
     }
@@ -55,18 +69,17 @@ class _Turn:
     """One call while it is answered; every wait notices a cancelled or timed-out client."""
 
     def __init__(
-        self, request: Any, context: grpc.ServicerContext, register: Register, stream: bool
+        self, request: Any, context: grpc.ServicerContext, register: Register, method: str
     ) -> None:
         body = json_format.MessageToDict(request)
         model = request.model.removeprefix("models/")
         headers = {name.lower(): str(value) for name, value in context.invocation_metadata()}
-        path = f"/{SERVICE}/{'StreamGenerateContent' if stream else 'GenerateContent'}"
-        self.ask: Ask = read_ask(model, body, stream)
+        self.ask: Ask = read_ask(model, body, stream=method.startswith("Stream"))
         self._context = context
         self._register = register
-        self._call = Call("gemini_grpc", path, headers, body, model)
+        self._call = Call("gemini_grpc", f"/{SERVICE}/{method}", headers, body, model)
         self._gone = threading.Event()
-        register.start(self._call, generation=True)
+        register.start(self._call, generation=method != "CountTokens")
         if not context.add_callback(self._leave):
             self._leave()
 
@@ -91,12 +104,16 @@ class _Turn:
         self.finish()
         self._context.abort_with_status(rpc_status.to_status(_status(fault, self.ask.model)))
 
-    def open(self) -> None:
-        """Everything up to the first byte."""
+    def admit(self) -> None:
+        """Turn away a bad key and an unknown model."""
         if self._call.headers.get("x-goog-api-key") == BAD_KEY:
             self.abort("bad_key")
         if not known(self.ask.model):
             self.abort("missing")
+
+    def open(self) -> None:
+        """Everything up to the first byte."""
+        self.admit()
         if fault := self._register.turned_away(self._call):
             self.abort(fault)
         try:
@@ -132,6 +149,22 @@ def _unary(turn: _Turn) -> bytes:
             return turn.message(last)
         text = "".join(step.text for step in ask.steps if step.kind == "text")
         return _encode(whole_response(ask, "", text, None if last.kind == "text" else last))
+    except HungUp:
+        return b""
+    finally:
+        turn.finish()
+
+
+def _count(turn: _Turn) -> bytes:
+    try:
+        turn.admit()
+        if (fault := fault_of(turn.ask)) in ("missing", "internal"):
+            turn.abort(fault)
+        turn.wait(wait_s(turn.ask))
+        counted: bytes = CountTokensResponse.pb()(
+            total_tokens=turn.ask.prompt_tokens
+        ).SerializeToString()
+        return counted
     except HungUp:
         return b""
     finally:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from tests.fakes.counting import fault_of, wait_s
 from tests.fakes.logprobs import logprob
 from tests.fakes.scenario import Ask, Step
 from tests.fakes.talk import Talk, retry_after
@@ -169,9 +170,24 @@ class OpenAITalk(Talk):
 
 
 def look_up(path: str, headers: dict[str, str], body: dict[str, Any]) -> Reply | None:
-    """The list of models, or None for any other path."""
+    """The list of models and the count of a prompt, or None for any other path."""
+    if path == "/tokenize":
+        return _unauthorized(headers) or _count(_read_ask(body))
     if path != "/v1/models":
         return None
     card = {"object": "model", "created": 1, "owned_by": "vllm", "max_model_len": MAX_MODEL_LEN}
     models = [{"id": name, "root": name, **card} for name in MODELS]
     return _unauthorized(headers) or Reply(200, {"object": "list", "data": models})
+
+
+def _count(ask: Ask) -> Reply:
+    """As vLLM: beside the count come the tokens themselves and the model's window."""
+    fault = fault_of(ask)
+    if fault == "missing":
+        return Reply(404, {"detail": "Not Found"})  # a server that has no such call
+    if fault == "internal" or ask.model not in MODELS:
+        missing = (404, "NotFoundError", f"The model `{ask.model}` does not exist.")
+        return _error(*_ERRORS.get(fault, missing))
+    tokens = ask.prompt_tokens
+    body = {"count": tokens, "max_model_len": MAX_MODEL_LEN, "tokens": list(range(tokens))}
+    return Reply(200, body, after_s=wait_s(ask))

@@ -1,9 +1,10 @@
 """What the fake is asked to do: directives like `#fault=cut` in the last user text, and the steps
 they lead to. The steps are the same in every dialect.
 
-Directives: slow, pace, keepalive (seconds), tokens, think, cached (counts), fault (see FAULTS),
-reasoning (the name of the OpenAI delta field: reasoning or reasoning_content), and those of rows
-to be labelled (see labels). Of a pack's rows only the latter count.
+Directives: slow, pace, keepalive (seconds), tokens, think, cached (counts), paragraph (words in
+each), fault (see FAULTS), reasoning (the name of the OpenAI delta field: reasoning or
+reasoning_content), and those of rows to be labelled (see labels). Of a pack's rows only the latter
+count.
 """
 
 import json
@@ -30,7 +31,9 @@ ENDS = frozenset({"stop", "length", "safety"})
 EMPTY_LENGTH_THOUGHTS = 5
 MEDIA_TOKENS = 10
 
-_DIRECTIVE = re.compile(r"\s*#(slow|pace|tokens|think|cached|keepalive|fault|reasoning)=(\S+)")
+_DIRECTIVE = re.compile(
+    r"\s*#(slow|pace|tokens|paragraph|think|cached|keepalive|fault|reasoning)=(\S+)"
+)
 _ROW_DIRECTIVE = re.compile(r"\s*#(say|pack|once)=\S+")
 
 
@@ -43,6 +46,7 @@ class Scenario:
     pace_s: float = 0.0
     keepalive_s: float = 0.0
     tokens: int | None = None
+    paragraph: int = 0
     think: int = 0
     cached: int = 0
     fault: str = ""
@@ -52,7 +56,7 @@ class Scenario:
     def words(self) -> list[str]:
         """The answer, a word with its leading space each; "ok" when there is nothing to echo."""
         if self.tokens is not None:
-            return numbered("w", self.tokens)
+            return in_paragraphs(numbered("w", self.tokens), self.paragraph)
         return split_words(self.text or "ok")
 
 
@@ -67,6 +71,7 @@ def parse(text: str) -> Scenario:
         pace_s=float(found.get("pace", 0)),
         keepalive_s=float(found.get("keepalive", 0)),
         tokens=int(found["tokens"]) if "tokens" in found else None,
+        paragraph=int(found.get("paragraph", 0)),
         think=int(found.get("think", 0)),
         cached=int(found.get("cached", 0)),
         fault=fault,
@@ -184,6 +189,14 @@ def script(scenario: Scenario, words: list[str]) -> tuple[Step, ...]:
 
 def numbered(letter: str, count: int) -> list[str]:
     return [f"{' ' if i else ''}{letter}{i + 1}" for i in range(count)]
+
+
+def in_paragraphs(words: list[str], size: int) -> list[str]:
+    """A blank line before every `size`th word; 0 leaves them one paragraph."""
+    return [
+        f"\n\n{word.lstrip()}" if size and i and i % size == 0 else word
+        for i, word in enumerate(words)
+    ]
 
 
 def split_words(text: str) -> list[str]:

@@ -185,4 +185,4 @@ def _speaker(path: str, headers: dict[str, str]) -> ModuleType | None:
         return ollama
     if path.startswith(("/v1beta/", "/v1/models/")) or "x-goog-api-key" in headers:
         return gemini
-    return openai if path.startswith("/v1/") else None
+    return openai if path.startswith("/v1/") or path == "/tokenize" else None

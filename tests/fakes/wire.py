@@ -24,11 +24,12 @@ class HungUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole HTTP answer; a str body is sent as HTML, anything else as JSON."""
+    """A whole HTTP answer after a time; a str body is sent as HTML, anything else as JSON."""
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    after_s: float = 0.0
 
     def encode(self) -> tuple[bytes, str]:
         """Body bytes and their content type."""
@@ -76,6 +77,7 @@ class Line:
     def whole(self, reply: Reply) -> None:
         """A complete answer with its length."""
         data, content_type = reply.encode()
+        self.wait(reply.after_s)
         self.plain(reply.status, content_type, data, reply.headers)
 
     def plain(self, status: int, content_type: str, data: bytes, headers: dict[str, str]) -> None:

@@ -113,7 +113,7 @@ def test_a_blind_model_is_told_for_pictures(page: AppTest) -> None:
         archive.writestr("a.png", picture())
     upload(page, packed.getvalue(), "pictures.zip")
     page.button(key="cls_preset_Document classes").click().run()
-    page.selectbox(key="model").set_value("ollama/llama3.2:3b").run()
+    page.selectbox(key="cls_model").set_value("ollama/llama3.2:3b").run()
     page.button(key="cls_try").click().run()
 
     assert "cannot read image input" in problems(page)

@@ -76,7 +76,7 @@ def test_the_same_rows_again_can_be_compared(page: AppTest) -> None:
     """A second job with another model stands beside the first."""
     first = as_text(finished(prepared(page)).query_params["job"])
     page.button(key="cls_again").click().run()
-    page.selectbox(key="model").set_value("ollama/gemma3:4b").run()
+    page.selectbox(key="cls_model").set_value("ollama/gemma3:4b").run()
     done = finished(page)
     done.session_state["cls_tab"] = "Compare"
     done.run()

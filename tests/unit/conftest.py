@@ -1,7 +1,7 @@
 """Databases, each on SQLite and on a real Postgres; an app in front of fakes, its chats; a site."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from lib.store.database import Database
 from lib.store.row_files import Table, open_table
 from lib.work.app import App
 from lib.work.chats import Chats
+from lib.work.generation import Generation
+from lib.work.models import Choice
 from tests.fakes import FakeServer
 from tests.postgres import postgres_url  # noqa: F401  (a fixture)
 from tests.unit.builders import GEMINI, running
@@ -63,11 +65,28 @@ class Talk:
     def say(
         self, text: str, *media: Media, model: str = GEMINI, wait: bool = True, **options: Any
     ) -> None:
-        choice = self._app.models.find(model)
+        self.ask(text, *media, models=(model,), wait=wait, **options)
+
+    def ask(
+        self, text: str, *media: Media, models: Sequence[str], wait: bool = True, **options: Any
+    ) -> None:
+        """The same prompt to several models."""
         request = Request("", (), **options) if options else None
-        self.id = self._chats.say(self.id, choice, text, media, request)
-        if wait and (live := self._chats.live(self.id)):
-            live.join(timeout_s=10)
+        self.id = self._chats.say(self.id, self.choices(*models), text, media, request)
+        if wait:
+            self.wait()
+
+    def choices(self, *models: str) -> list[Choice]:
+        return [self._app.models.find(model) for model in models]
+
+    def wait(self) -> None:
+        """Until all answers have ended."""
+        for generation in self.live.values():
+            generation.join(timeout_s=10)
+
+    @property
+    def live(self) -> dict[int, Generation]:
+        return self._chats.live(self.id or "")
 
     @property
     def turns(self) -> list[Turn]:

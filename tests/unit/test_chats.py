@@ -4,15 +4,23 @@ import gc
 import threading
 import time
 from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from lib.core.errors import Unsupported
 from lib.store.database import Database
 from lib.work.app import App
 from lib.work.chats import SAVE_EVERY_S, Chats
-from tests.unit.builders import GEMINI, PICTURE, TEXT_ONLY, wait_until
+from tests.fakes import FakeServer
+from tests.unit.builders import GEMINI, OLLAMA, PICTURE, TEXT_ONLY, running, wait_until
 from tests.unit.conftest import Talk
+
+RATES = ("input_usd_per_mtok", "cached_usd_per_mtok", "output_usd_per_mtok", "audio_usd_per_mtok")
 
 
 def test_a_prompt_is_stored_before_its_answer(talk: Talk) -> None:
@@ -22,7 +30,8 @@ def test_a_prompt_is_stored_before_its_answer(talk: Talk) -> None:
     prompt, begun = talk.turns
     assert (prompt.role, prompt.text) == ("user", "hello #slow=5")
     assert (begun.role, begun.text) == ("assistant", "")
-    assert begun.facts == {"model": GEMINI, "finish": "incomplete"}
+    assert begun.facts["model"] == GEMINI
+    assert begun.facts["finish"] == "incomplete"
 
 
 def test_a_finished_answer_is_stored_with_its_facts(talk: Talk) -> None:
@@ -45,7 +54,9 @@ def test_the_title_is_the_first_prompt(app: App, talk: Talk) -> None:
     talk.say("What is a ship?")
     talk.say("And a boat?")
 
-    assert app.conversations.recent() == [(talk.id, "What is a ship?")]
+    assert [(one.id, one.title) for one in app.conversations.recent()] == [
+        (talk.id, "What is a ship?")
+    ]
 
 
 def test_an_answer_survives_its_reader(app: App, chats: Chats) -> None:
@@ -57,20 +68,19 @@ def test_an_answer_survives_its_reader(app: App, chats: Chats) -> None:
     reader = None
     gc.collect()
 
-    assert wait_until(lambda: chats.live(conversation) is None)
+    assert wait_until(lambda: not chats.live(conversation))
     assert app.conversations.turns(conversation)[-1].text.endswith("w10")
 
 
 def test_a_running_answer_is_found_again(chats: Chats, talk: Talk) -> None:
     """A page that is loaded anew attaches to the answer being written; later there is none."""
     talk.say("#tokens=6 #pace=0.05", wait=False)
-    live = chats.live(talk.id or "")
-    assert live is not None
-    live.join(timeout_s=5)
+    live = talk.live
+    talk.wait()
 
-    assert live.text == "w1 w2 w3 w4 w5 w6"
-    assert chats.live(talk.id or "") is None
-    assert chats.live("no such conversation") is None
+    assert {position: one.text for position, one in live.items()} == {1: "w1 w2 w3 w4 w5 w6"}
+    assert talk.live == {}
+    assert chats.live("no such conversation") == {}
 
 
 def test_a_growing_answer_is_stored_every_few_seconds(app: App, chats: Chats, talk: Talk) -> None:
@@ -81,7 +91,7 @@ def test_a_growing_answer_is_stored_every_few_seconds(app: App, chats: Chats, ta
     with closing(Database(str(app.database.engine.url))):
         stored = talk.answer
 
-    assert chats.live(talk.id or "") is not None
+    assert talk.live
     assert stored.text.startswith("w1 w2 w3")
     assert stored.facts["finish"] == "incomplete"
 
@@ -99,6 +109,57 @@ def test_a_failed_answer_stores_its_error(talk: Talk) -> None:
     assert talk.answer.facts["error"]["retry_after_s"] == 37
 
 
+def test_a_long_answer_is_not_stored_word_by_word(app: App, talk: Talk) -> None:
+    """Thousands of tokens a second cost the database next to nothing."""
+    written: list[str] = []
+
+    def watch(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        written.append(statement)
+
+    sa.event.listen(app.database.engine, "before_cursor_execute", watch)
+    talk.say("#tokens=3000")
+
+    assert talk.answer.text.endswith("w3000")
+    assert 1 <= sum("UPDATE messages" in statement for statement in written) < 10
+
+
+def test_what_an_api_answer_was_priced_by(app: App, talk: Talk) -> None:
+    """Rates with source and date, the options really sent, and when: shown after years as then."""
+    talk.say("one", system="be brief", max_tokens=10**6, temperature=0.5)
+    facts = talk.answer.facts
+    rates = app.prices.rates("gemini-3.1-flash-lite", date.today())
+    assert rates is not None
+
+    assert {name: Decimal(facts["rates"][name]) for name in RATES} == {
+        "input_usd_per_mtok": rates.input_usd_per_mtok,
+        "cached_usd_per_mtok": rates.cached_usd_per_mtok,
+        "output_usd_per_mtok": rates.output_usd_per_mtok,
+        "audio_usd_per_mtok": rates.audio_usd_per_mtok,
+    }
+    assert facts["rates"]["source"].startswith("https://")
+    assert date.fromisoformat(facts["rates"]["checked"]) == rates.source.checked
+    assert facts["rates"]["tier"] == "standard"
+    assert (facts["usd_per_hour"], facts["busy_s"], facts["queue_ms"]) == (None, None, 0.0)
+    info = app.models.find(GEMINI).info
+    assert facts["options"]["system"] == "be brief"
+    assert facts["options"]["max_tokens"] == info.max_output_tokens
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(facts["asked"])) < timedelta(seconds=30)
+    assert len(facts["asked"]) == len("2026-11-22T10:00:00+00:00")
+
+
+def test_what_a_local_answer_was_priced_by(fake: FakeServer, tmp_path: Path) -> None:
+    """The machine's price and the seconds that were its own; no rates."""
+    with running(fake, tmp_path, gpu_usd_per_hour="0.36") as app, closing(Chats(app)) as chats:
+        talk = Talk(app, chats)
+        talk.say("one #slow=0.1", model=OLLAMA)
+        facts = talk.answer.facts
+
+    assert facts["rates"] is None
+    assert facts["usd_per_hour"] == "0.36"
+    assert facts["busy_s"] >= 0.1
+    assert Decimal(facts["cost_usd"]) == Decimal("0.0001") * Decimal(str(facts["busy_s"]))
+
+
 def test_what_the_model_cannot_read_is_refused_unstored(app: App, talk: Talk) -> None:
     """Neither conversation nor prompt is begun with a picture for a blind model."""
     with pytest.raises(Unsupported):
@@ -112,11 +173,11 @@ def test_prompts_of_two_pages_at_once_do_not_overwrite_each_other(
 ) -> None:
     """Two windows on one conversation: every prompt is stored, each followed by its answer."""
     talk.say("start")
-    choice, ready = app.models.find(GEMINI), threading.Barrier(6)
+    choices, ready = talk.choices(GEMINI), threading.Barrier(6)
 
     def page(number: int) -> None:
         ready.wait(5)
-        chats.say(talk.id, choice, f"prompt {number}")
+        chats.say(talk.id, choices, f"prompt {number}")
 
     threads = [threading.Thread(target=page, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -134,7 +195,7 @@ def test_answers_of_two_conversations_run_side_by_side(app: App, chats: Chats) -
     one, two = Talk(app, chats), Talk(app, chats)
     one.say("#tokens=8 #pace=0.05", wait=False)
     two.say("hello")
-    assert wait_until(lambda: chats.live(one.id or "") is None)
+    assert wait_until(lambda: not one.live)
 
     assert one.answer.text.endswith("w8")
     assert two.answer.text == "hello"
@@ -145,13 +206,11 @@ def test_closing_stores_the_words_so_far(app: App) -> None:
     chats = Chats(app)
     talk = Talk(app, chats)
     talk.say("#tokens=300 #pace=0.05", wait=False)
-    live = chats.live(talk.id or "")
-    assert live is not None
-    live.wait(3, timeout_s=5)
+    talk.live[1].wait(3, timeout_s=5)
     started = time.monotonic()
     chats.close()
 
     assert time.monotonic() - started < 2
     assert talk.answer.text.startswith("w1 w2 w3")
     assert talk.answer.facts["finish"] == "stopped"
-    assert chats.live(talk.id or "") is None
+    assert talk.live == {}

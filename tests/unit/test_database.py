@@ -75,10 +75,9 @@ def test_several_processes_may_open_it_first(database_url: str):
 
 def test_an_old_database_gets_what_is_new(database_url: str, monkeypatch: pytest.MonkeyPatch):
     """A database made before the last migrations is brought up to date and keeps its data."""
-    _, *later = MIGRATIONS
+    first = next(iter(MIGRATIONS))
     with monkeypatch.context() as before:
-        for name in later:
-            before.delitem(MIGRATIONS, name)
+        before.setattr("lib.store.database.MIGRATIONS", {first: MIGRATIONS[first]})
         old = Database(database_url)
     with old.write() as connection:
         connection.execute(MONTH, {"month": "2026-10"})

@@ -3,6 +3,8 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -11,14 +13,16 @@ from lib.core.errors import BadReply, RateLimited
 from lib.providers.line import Line
 from lib.work.app import App
 from lib.work.ask import ask
-from lib.work.generation import Generation, Pieces
+from lib.work.generation import Generation, Pieces, stop
 from tests.fakes import FakeServer
 from tests.unit.builders import GEMINI, OLLAMA, prompt
 
 
-def generate(app: App, text: str, model: str = GEMINI) -> Generation:
+def generate(
+    app: App, text: str, model: str = GEMINI, after: Sequence[Generation] = (), **more: Any
+) -> Generation:
     choice = app.models.find(model)
-    return Generation(lambda line: ask(app, choice, prompt(text), "chat", line), wait_s=10)
+    return Generation(lambda line: ask(app, choice, prompt(text), "chat", line), 10, after, **more)
 
 
 def finished(generation: Generation) -> Generation:
@@ -188,3 +192,118 @@ def test_the_writer_does_not_need_a_reader() -> None:
     Generation(alone, wait_s=1)
 
     assert ended.wait(2)
+
+
+def test_who_left_hears_no_more(app: App) -> None:
+    """After unlisten nothing is told to the one, while others go on; leaving twice is no error."""
+    left: list[int] = []
+    stayed: list[int] = []
+    generation = generate(app, "#tokens=3 #slow=0.3")
+
+    def leaving() -> None:
+        left.append(len(generation.texts))
+
+    generation.listen(leaving)
+    generation.listen(lambda: stayed.append(len(generation.texts)))
+    generation.unlisten(leaving)
+    generation.unlisten(leaving)
+    finished(generation)
+
+    assert left == [0]
+    assert stayed[-1] == 3
+
+
+def test_a_queued_answer_waits_for_all_before_it(app: App, fake: FakeServer) -> None:
+    """Its call is made when the last of them has ended; until then it has not begun."""
+    one = generate(app, "one #slow=0.2")
+    two = generate(app, "two #slow=0.4")
+    queued = generate(app, "three", after=(one, two))
+    time.sleep(0.1)
+    waiting, calls = queued.began, len(app.ledger.rows())
+    finished(queued)
+
+    assert (waiting, calls) == (None, 2)
+    assert one.done
+    assert two.done
+    assert queued.text == "three"
+    assert queued.began is not None
+    assert queued.began - queued.started >= 0.3
+    assert one.began is not None
+
+
+def test_waiting_for_its_turn_is_no_waiting_for_the_first_token(app: App) -> None:
+    """A model that is slow but in time is not timed out because it stood in the queue."""
+    choice = app.models.find(OLLAMA)
+    before = generate(app, "one #slow=0.8", OLLAMA)
+    queued = Generation(
+        lambda line: ask(app, choice, prompt("two #slow=0.4"), "chat", line), 0.6, (before,)
+    )
+    finished(queued)
+
+    assert queued.error is None
+    assert queued.text == "two"
+    assert queued.receipt is not None
+    assert queued.receipt.ttft_ms is not None
+    assert queued.receipt.ttft_ms < 600
+
+
+def test_an_answer_that_failed_is_no_reason_to_wait(app: App) -> None:
+    """The next one's turn comes however the one before ended."""
+    failed = generate(app, "one #fault=unavailable")
+    queued = finished(generate(app, "two", after=(failed,)))
+
+    assert failed.error is not None
+    assert queued.text == "two"
+
+
+def test_stopped_in_the_queue_it_is_never_asked(app: App, fake: FakeServer) -> None:
+    """Stop ends the waiting at once: no call, no row in the ledger, neither receipt nor error."""
+    told: list[str] = []
+    before = generate(app, "#slow=5")
+    queued = generate(app, "never", after=(before,), unasked=lambda: told.append("unasked"))
+    queued.stop()
+    finished(queued)
+    still = before.done
+    before.stop()
+    finished(before)
+
+    assert not still
+    assert told == ["unasked"]
+    assert (queued.text, queued.receipt, queued.error, queued.began) == ("", None, None, None)
+    assert len(app.ledger.rows()) == 1
+    assert "never" not in str(fake.calls[-1].body)
+
+
+def test_stopping_all_begins_none(app: App) -> None:
+    """When those before and those behind are stopped together, no queued one is asked."""
+    first = generate(app, "#slow=5")
+    others: list[Generation] = []
+    for _ in range(3):
+        others.append(generate(app, "never", after=(first, *others)))
+    stop([first, *others])
+    for one in (first, *others):
+        finished(one)
+
+    assert [one.began for one in others] == [None, None, None]
+    assert len(app.ledger.rows()) == 1
+
+
+def test_a_readers_bookkeeping_does_not_grow_with_the_answer() -> None:
+    """A long answer is taken in piece by piece: the work per piece stays the same."""
+    pieces = 200_000
+
+    def long(line: Line) -> Pieces:
+        for _ in range(pieces):
+            yield Text("x")
+
+    heard = [0]
+
+    def hear() -> None:
+        heard[0] += 1
+
+    generation = Generation(long, wait_s=1)
+    generation.listen(hear)
+    finished(generation)
+
+    assert len(generation.text) == pieces
+    assert heard[0] <= pieces + 2

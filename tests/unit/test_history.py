@@ -1,10 +1,28 @@
 """What was said before goes along with the next prompt, as far as the model can read it."""
 
 import time
+from dataclasses import replace
 
+import pytest
+
+from lib.core.chat import Media, ModelInfo
+from lib.store.conversations import Turn
+from lib.work.app import App
+from lib.work.history import history
 from tests.fakes import FakeServer
-from tests.unit.builders import OLLAMA, PICTURE, TEXT_ONLY, wait_until
+from tests.unit.builders import GEMINI, OLLAMA, PICTURE, TEXT_ONLY, wait_until
 from tests.unit.conftest import Talk
+
+A, B, C = "p/a", "p/b", "p/c"
+
+
+def no_file(name: str) -> Media:
+    raise AssertionError(name)
+
+
+def rewrite(app: App, talk: Talk, position: int, text: str) -> None:
+    """Let an answer have said something else; the fake's models all say the same."""
+    app.conversations.rewrite(talk.id or "", replace(talk.turns[position], text=text))
 
 
 def sent(fake: FakeServer) -> list[tuple[str, str]]:
@@ -96,3 +114,62 @@ def test_a_bare_picture_is_no_empty_message_to_a_blind_model(fake: FakeServer, t
     talk.say("and now", model=TEXT_ONLY)
 
     assert sent(fake) == [("user", "and now")]
+
+
+@pytest.mark.parametrize(
+    ("models", "better", "asked", "told"),
+    [
+        ((A, B), None, A, "said by a"),
+        ((A, B), None, B, "said by b"),
+        ((A, B), A, B, "said by b"),  # one's own before the better one
+        ((A, B), None, C, "said by a"),  # the first
+        ((A, B), B, C, "said by b"),  # the better one
+        ((A, None, B), None, C, "said by a"),
+        ((None, B), A, C, "said by b"),
+        ((A, None), B, B, "said by a"),  # what was marked or one's own has no words
+        ((A, A), None, A, "said by a"),
+    ],
+)
+def test_which_answer_goes_along(
+    models: tuple[str | None, ...], better: str | None, asked: str, told: str
+) -> None:
+    """The model's own answer, else the better one, else the first; one without words is none."""
+    answers = [
+        Turn(n, "assistant", f"said by {model[-1]}" if model else "", facts={"model": model or B})
+        for n, model in enumerate(models, 4)
+    ]
+    turns = [Turn(3, "user", "ask"), *answers, Turn(9, "user", "lost"), Turn(10, "assistant", "")]
+    info = ModelInfo(*asked.split("/"))
+
+    assert [(m.role, m.text) for m in history(turns, {3: better}, info, no_file)] == [
+        ("user", "ask"), ("assistant", told),
+    ]  # fmt: skip
+
+
+def test_an_answer_of_nobody_known_goes_along() -> None:
+    """An answer without a model is as good as the first one."""
+    turns = [Turn(0, "user", "ask"), Turn(1, "assistant", "old"), Turn(2, "assistant", "new")]
+
+    assert [m.text for m in history(turns, {}, ModelInfo("p", "a"), no_file)] == ["ask", "old"]
+
+
+def test_answers_without_a_prompt_are_left_out() -> None:
+    turns = [Turn(0, "assistant", "who asked?"), Turn(1, "user", "me"), Turn(2, "user", "and me")]
+
+    assert list(history(turns, {}, ModelInfo("p", "a"), no_file)) == []
+
+
+def test_the_better_answer_goes_to_whom_was_not_asked(
+    app: App, fake: FakeServer, talk: Talk
+) -> None:
+    """A mark decides what a third model is told."""
+    talk.ask("one", models=[GEMINI, OLLAMA])
+    rewrite(app, talk, 1, "of gemini")
+    rewrite(app, talk, 2, "of ollama")
+    app.marks.put(talk.id or "", 0, [GEMINI, OLLAMA], OLLAMA)
+    talk.say("two", model=TEXT_ONLY)
+    third = sent(fake)
+    talk.say("three", model=GEMINI)
+
+    assert [text for _, text in third] == ["one", "of ollama", "two"]
+    assert [text for _, text in sent(fake)] == ["one", "of gemini", "two", "two", "three"]

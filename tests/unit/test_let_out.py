@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,35 @@ from tests.unit.builders import (
     EVERYONE,
     GEMINI,
     KEY,
+    OLLAMA,
     PICTURE,
     TEXT_ONLY,
+    VLLM,
     answer,
     prompt,
     running,
 )
+
+EVERY_OPTION: dict[str, Any] = {
+    "temperature": 0.25,
+    "top_p": 0.75,
+    "stop": ("END",),
+    "seed": 7,
+    "json_schema": {"type": "object", "properties": {"n": {"type": "integer"}}},
+    "media_resolution": "low",
+    "thinking": "high",
+}
+# How each of them looks on the wire, in any dialect.
+ON_THE_WIRE = {
+    "temperature": ("temperature",),
+    "top_p": ("topP", "top_p"),
+    "stop": ("stopSequences", "stop"),
+    "seed": ("seed",),
+    "json_schema": ("responseJsonSchema", "responseSchema", "format", "response_format"),
+    "media_resolution": ("mediaResolution",),
+    "thinking": ("thinkingConfig", "think", "chat_template_kwargs", "reasoning_effort"),
+}
+USUAL = {"temperature", "top_p", "stop", "seed", "json_schema"}
 
 
 def test_a_picture_for_a_text_model_is_refused_unsent(app: App, fake: FakeServer) -> None:
@@ -69,6 +93,59 @@ def test_the_answers_length_fits_the_model() -> None:
     assert fit(info, prompt("x", max_tokens=5000)).max_tokens == 100
     assert fit(info, prompt("x", max_tokens=50)).max_tokens == 50
     assert fit(info, prompt("x")).model == "small"
+
+
+def options_sent(fake: FakeServer) -> set[str]:
+    """Which of the options the last call told the model about."""
+    body = fake.asked[-1].body
+    fields: dict[str, Any] = body | body.get("generationConfig", {}) | body.get("options", {})
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return {option for option, names in ON_THE_WIRE.items() if set(names) & set(fields)}
+
+
+@pytest.mark.parametrize(
+    ("sdk", "model", "taken"),
+    [
+        ("google-genai", GEMINI, USUAL | {"media_resolution", "thinking"}),
+        (
+            "google-genai",
+            "gemini/gemini-3.5-flash-lite",
+            {"stop", "seed", "json_schema", "media_resolution", "thinking"},
+        ),
+        ("google-generativeai", GEMINI, USUAL - {"seed"}),
+        ("google-generativeai", "gemini/gemini-3.5-flash-lite", {"stop", "json_schema"}),
+        ("auto", OLLAMA, USUAL),
+        ("auto", "ollama/qwen3.5:4b", USUAL | {"thinking"}),
+        ("auto", VLLM, USUAL),
+        ("auto", "vllm/Qwen/Qwen3-4B", USUAL | {"thinking"}),
+    ],
+)
+def test_a_model_is_told_what_it_takes_and_nothing_else(
+    fake: FakeServer, tmp_path: Path, sdk: str, model: str, taken: set[str]
+) -> None:
+    """All options given, each model gets those its entry in the picker names, and answers."""
+    with running(fake, tmp_path, gemini_sdk=sdk) as app:
+        info = app.models.find(model).info
+        said, _ = answer(app, model, "hello", **EVERY_OPTION)
+
+    assert options_sent(fake) == taken
+    assert said
+    assert info.takes == taken - {"thinking"}
+    assert bool(info.thinking) == ("thinking" in taken)
+
+
+def test_the_built_in_model_is_not_told_to_think() -> None:
+    """A comparison may ask all its models to think; one without levels never hears of it."""
+    plain, thinker = ModelInfo("embedded", "a"), ModelInfo("ollama", "b", thinking=("off", "high"))
+    named = ModelInfo("ollama", "gpt-oss", thinking=("low", "medium", "high"))
+    told = {
+        level: [fit(info, prompt("x", thinking=level)).thinking for info in (plain, thinker, named)]
+        for level in ("off", "low", "high")
+    }
+
+    assert told == {
+        "off": [None, "off", None], "low": [None, None, "low"], "high": [None, "high", "high"],
+    }  # fmt: skip
 
 
 @EVERYONE

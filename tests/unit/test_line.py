@@ -12,7 +12,7 @@ import httpx
 import httpx2
 import pytest
 
-from lib.providers.line import HungUp, Line, current, cuttable
+from lib.providers.line import SIP_S, SIP_SHARE, HungUp, Line, current, cuttable
 from lib.providers.wire import client2, client_options
 from tests.unit.builders import Clock, deaf_server, silent_server, tls_contexts
 
@@ -53,6 +53,54 @@ def test_after_the_first_token_every_silence_counts_anew() -> None:
     clock.time += 1000
 
     assert line.left_s() == 60
+
+
+def test_waiting_for_its_turn_takes_nothing_from_the_first_token() -> None:
+    """A call that was queued has its whole wait from when it is made."""
+    clock = Clock()
+    line = Line(60, clock)
+    clock.time += 50
+    line.begin()
+
+    assert line.left_s() == 60
+
+
+def test_before_the_first_token_nothing_is_held_back() -> None:
+    """The first token is read the moment it comes."""
+    clock = Clock()
+    line = Line(60, clock)
+    clock.time += 10
+
+    assert line.sip_s() == 0
+
+
+def test_a_long_answer_is_read_in_sips() -> None:
+    """Reads that follow each other closely are spaced out; after a silence there is no wait."""
+    clock = Clock()
+    line = Line(60, clock)
+    line.first_token()
+    clock.time += 100
+    after_silence = line.sip_s()
+    clock.time += 0.01
+    closely = line.sip_s()
+
+    assert after_silence <= 0
+    assert closely == pytest.approx(SIP_S - 0.01)
+
+
+def test_sips_change_a_short_answers_speed_by_little() -> None:
+    """What is held back is a small share of the time since the first token."""
+    clock = Clock()
+    line = Line(60, clock)
+    line.first_token()
+    began, shares = clock.time, []
+    for _ in range(50):
+        clock.time += 0.002
+        pause = max(0.0, line.sip_s())
+        clock.time += pause
+        shares.append(pause / (clock.time - began))
+
+    assert max(shares) <= SIP_SHARE + 1e-9
 
 
 @BOTH

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.core.chat import NO_MODEL, ModelInfo, Provider
+from lib.core.chat import NO_MODEL, USUAL_OPTIONS, ModelInfo, Provider
 from lib.core.errors import BadInput, ModelMissing, NotConfigured
 from lib.providers.gemini import Gemini
 from lib.providers.gemini_bulk import GeminiBulk
@@ -162,6 +162,14 @@ def test_an_id_that_is_not_listed_is_left_to_its_provider(app: App) -> None:
 
     assert choice.info.id == "ollama/brand-new"
     assert "image" in choice.info.input
+
+
+def test_nothing_is_left_out_for_a_model_that_is_not_listed(app: App) -> None:
+    """Nobody here knows what it takes, so it is told all that was asked for."""
+    info = app.models.find("gemini/gemini-4-argon").info
+
+    assert info.takes == USUAL_OPTIONS | {"media_resolution"}
+    assert info.thinking == ("off", "low", "medium", "high")
 
 
 # Lists

@@ -1,0 +1,203 @@
+"""How the models are asked: settings that they take, the guide's six uses, and own presets."""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from lib.core.chat import ModelInfo, Option, Request
+from lib.core.errors import AppError, BadInput
+from lib.core.options import from_fields, to_fields
+from lib.web import chat_samples, kit
+from lib.web.texts import _
+
+_FIELDS, _SCHEMA, _NAME, _PROBLEM = (
+    "chat_options",
+    "chat_schema",
+    "chat_preset",
+    "chat_preset_error",
+)
+_WIDGETS = ("system", "max_tokens", "temperature", "top_p", "seed", "stop", "thinking",
+            "media_resolution")  # fmt: skip
+_LEVELS = {"off": _("off"), "low": _("low"), "medium": _("medium"), "high": _("high")}
+
+
+def options() -> Request:
+    """What is set, as a request without messages; a JSON schema that is none is BadInput."""
+    fields = dict(st.session_state.get(_FIELDS, {}))
+    if schema := st.session_state.get(_SCHEMA, "").strip():
+        fields["json_schema"] = _read_schema(schema)
+    return from_fields(fields)
+
+
+def _read_schema(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        raise BadInput(
+            f"JSON schema: not valid JSON, line {line}.", "Correct it in the settings, or empty it."
+        ) from None
+    if not isinstance(found, dict):
+        raise BadInput("JSON schema: an object is wanted.", 'For example {"type": "object"}.')
+    return found
+
+
+def put(fields: dict[str, Any]) -> None:
+    """Set everything to these fields of core/options; for callbacks and before the widgets."""
+    given = to_fields(from_fields(fields))
+    schema = given.pop("json_schema", None)
+    st.session_state[_SCHEMA] = json.dumps(schema, indent=1, ensure_ascii=False) if schema else ""
+    st.session_state[_FIELDS] = given
+    for name in _WIDGETS:  # an open panel shows them at once
+        st.session_state.pop(_key(name), None)
+        if name in given:
+            st.session_state[_key(name)] = given[name]
+
+
+def _key(name: str) -> str:
+    return f"chat_set_{name}"
+
+
+def panel(models: list[ModelInfo]) -> None:
+    """The button and, when open, the settings that any of these models takes."""
+    changed = set(st.session_state.get(_FIELDS, {})) - {"max_tokens"}
+    mark = " ·" if changed or st.session_state.get(_SCHEMA, "").strip() else ""
+    settings = st.popover(
+        _("Settings") + mark, icon=":material/tune:", key="chat_settings", on_change="rerun"
+    )
+    if not settings.open:
+        return
+    with settings:
+        _presets()
+        fields = _widgets(models)
+        st.session_state[_FIELDS] = {k: v for k, v in fields.items() if v not in (None, "", [])}
+        _save_preset()
+
+
+def _widgets(models: list[ModelInfo]) -> dict[str, Any]:
+    """Values by field; None is «as the model does it by itself», which is not sent."""
+    now = st.session_state.get(_FIELDS, {})
+    found: dict[str, Any] = {}
+
+    def value(name: str, otherwise: Any = None) -> dict[str, Any]:
+        key = _key(name)
+        given = {} if key in st.session_state else {"value": now.get(name, otherwise)}
+        return {"key": key, **given}
+
+    found["system"] = st.text_area(_("System prompt"), **value("system", ""))
+    found["max_tokens"] = st.number_input(
+        _("Longest answer (tokens)"), 1, 1_000_000, step=256, **value("max_tokens", 2048)
+    )
+    own = _("as the model does it")
+    if _any(models, "temperature"):
+        found["temperature"] = st.number_input(
+            _("Temperature"), 0.0, 2.0, step=0.1, placeholder=own, **value("temperature"),
+            help=_not_taken(models, "temperature"),
+        )  # fmt: skip
+    if _any(models, "top_p"):
+        found["top_p"] = st.number_input(
+            _("Top-p"), 0.01, 1.0, step=0.05, placeholder=own, **value("top_p"),
+            help=_not_taken(models, "top_p"),
+        )  # fmt: skip
+    if _any(models, "seed"):
+        found["seed"] = st.number_input(
+            _("Seed"), 0, 2**31 - 1, placeholder=own, **value("seed"),
+            help=_not_taken(models, "seed"),
+        )  # fmt: skip
+    found |= _choices(models, now)
+    return found
+
+
+def _choices(models: list[ModelInfo], now: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if _any(models, "stop"):
+        stop = now.get("stop", [])
+        st.session_state.setdefault(_key("stop"), stop)
+        found["stop"] = st.multiselect(
+            _("Stop at"), stop, accept_new_options=True, key=_key("stop"),
+            placeholder=_("type a text and press Enter"), max_selections=4,
+        )  # fmt: skip
+    levels = [level for level in _LEVELS if any(level in info.thinking for info in models)]
+    if levels:
+        found["thinking"] = _segments(_("Thinking"), levels, "thinking", now)
+    if _any(models, "media_resolution"):
+        found["media_resolution"] = _segments(
+            _("Look at pictures with a resolution"), list(_LEVELS)[1:], "media_resolution", now
+        )
+    st.text_area(
+        _("JSON schema of the answer"), key=_SCHEMA, persist_state="session",
+        placeholder='{"type": "object", "properties": {"total": {"type": "number"}}}',
+    )  # fmt: skip
+    try:
+        options()
+    except AppError as error:
+        kit.show_error(error)
+    return found
+
+
+def _segments(label: str, levels: list[str], name: str, now: dict[str, Any]) -> Any:
+    key = _key(name)
+    if key not in st.session_state and now.get(name) in levels:
+        st.session_state[key] = now[name]
+    return st.segmented_control(
+        label, levels, key=key, format_func=_LEVELS.__getitem__,
+        help=_("None chosen: as the model does it by itself."),
+    )  # fmt: skip
+
+
+def _any(models: list[ModelInfo], option: Option) -> bool:
+    return any(option in info.takes for info in models)
+
+
+def _not_taken(models: list[ModelInfo], option: Option) -> str | None:
+    without = [info.id for info in models if option not in info.takes]
+    return _("Not sent to {models}.").format(models=", ".join(without)) if without else None
+
+
+def _presets() -> None:
+    """The guide's uses and what people here saved; choosing one sets everything below."""
+    own = kit.app().presets.all()
+    uses = {f"use:{sample.key}": sample.title for sample in chat_samples.USES}
+    names = [*uses, *(f"own:{name}" for name in own)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            _("Preset"), names, index=None, key=_NAME, on_change=_use_preset,
+            placeholder=_("Start from one"),
+            format_func=lambda name: uses.get(name) or name.removeprefix("own:"),
+        )  # fmt: skip
+        if chosen and chosen.startswith("own:"):
+            st.button(
+                _("Delete"), icon=":material/delete:", on_click=_delete_preset, args=(chosen,),
+                key="chat_preset_delete",
+            )  # fmt: skip
+
+
+def _use_preset() -> None:
+    chosen = st.session_state.get(_NAME) or ""
+    kind, _colon, name = chosen.partition(":")
+    if kind == "own":
+        put(kit.app().presets.all().get(name, {}))
+    elif kind == "use":
+        put(to_fields(chat_samples.use(name).options))
+
+
+def _delete_preset(chosen: str) -> None:
+    kit.app().presets.delete(chosen.removeprefix("own:"))
+    st.session_state.pop(_NAME, None)
+
+
+def _save_preset() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(_("Save these settings as"), key="chat_preset_new", max_chars=80)
+        st.button(_("Save"), icon=":material/save:", on_click=_save, key="chat_preset_save")
+    if error := st.session_state.pop(_PROBLEM, None):
+        kit.show_error(error)
+
+
+def _save() -> None:
+    try:
+        kit.app().presets.save(st.session_state.get("chat_preset_new", ""), to_fields(options()))
+        st.session_state["chat_preset_new"] = ""
+    except AppError as error:
+        st.session_state[_PROBLEM] = error
