@@ -17,8 +17,10 @@ SETTINGS = sa.text("SELECT settings FROM conversations WHERE id = :conversation"
 COUNT = sa.text("SELECT count(*) FROM messages WHERE conversation = :conversation")
 RENAME = sa.text("UPDATE conversations SET title = :title, plain = :plain WHERE id = :conversation")
 PIN = sa.text("UPDATE conversations SET pinned = :pinned WHERE id = :conversation")
-KEEP_SETTINGS = sa.text("UPDATE conversations SET settings = :settings WHERE id = :conversation")
-TOUCH = sa.text("UPDATE conversations SET updated = :now WHERE id = :conversation")
+TOUCH = sa.text(
+    "UPDATE conversations SET updated = :now,"
+    " settings = coalesce(CAST(:settings AS TEXT), settings) WHERE id = :conversation"
+)
 DELETE = sa.text("DELETE FROM conversations WHERE id = :conversation")
 
 TURNS = sa.text(

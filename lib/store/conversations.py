@@ -95,12 +95,9 @@ class Conversations:
         self._change(sql.PIN, conversation, pinned=int(pinned))
 
     def settings(self, conversation: str) -> dict[str, Any] | None:
-        """What `keep_settings` was given last; None: nothing yet."""
+        """What it was last asked with; None: nothing yet."""
         found = self._value(sql.SETTINGS, conversation)
         return None if found is None else dict(json.loads(found))
-
-    def keep_settings(self, conversation: str, settings: dict[str, Any]) -> None:
-        self._change(sql.KEEP_SETTINGS, conversation, settings=to_json(settings))
 
     def turns(self, conversation: str) -> list[Turn]:
         return self._turns(sql.TURNS, conversation)
@@ -124,22 +121,34 @@ class Conversations:
         """How many messages it has."""
         return int(self._value(sql.COUNT, conversation))
 
-    def add(self, conversation: str, turns: Sequence[Turn], media: Iterable[Media] = ()) -> None:
+    def add(
+        self,
+        conversation: str,
+        turns: Sequence[Turn],
+        media: Iterable[Media] = (),
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         """Write new turns and the files they name: all of it or nothing.
 
-        NotFound: the conversation was deleted; BadInput: another machine took the position.
+        `settings` None: they stay. NotFound: the conversation was deleted; BadInput: another
+        machine took the position.
         """
-        self._write(conversation, None, turns, media)
+        self._write(conversation, None, turns, media, settings)
 
     def replace(
-        self, conversation: str, position: int, turns: Sequence[Turn], media: Iterable[Media] = ()
+        self,
+        conversation: str,
+        position: int,
+        turns: Sequence[Turn],
+        media: Iterable[Media] = (),
+        settings: dict[str, Any] | None = None,
     ) -> None:
         """As `add`, instead of everything at and after `position`; files named again stay."""
-        self._write(conversation, position, turns, media)
+        self._write(conversation, position, turns, media, settings)
 
     def rewrite(self, conversation: str, turn: Turn) -> None:
         """Write a turn again while its answer grows; one that was removed stays removed."""
-        row = {**_row(conversation, turn), "now": self._time()}
+        row = {**_row(conversation, turn), "now": self._time(), "settings": None}
         with self._database.write() as connection:
             # The conversation's row comes first everywhere: two writers must not wait crosswise.
             connection.execute(sql.TOUCH, row)
@@ -171,6 +180,7 @@ class Conversations:
         instead_of: int | None,
         turns: Sequence[Turn],
         media: Iterable[Media],
+        settings: dict[str, Any] | None,
     ) -> None:
         files = [{"name": name_of(part), "mime": part.mime, "data": part.data} for part in media]
         links = [
@@ -178,7 +188,8 @@ class Conversations:
             for turn in turns for name in set(turn.media)
         ]  # fmt: skip
         rows = [_row(conversation, turn) for turn in turns]
-        now = {"conversation": conversation, "now": self._time()}
+        kept = None if settings is None else to_json(settings)
+        now = {"conversation": conversation, "now": self._time(), "settings": kept}
         try:
             with self._database.write() as connection:
                 self._one_by_one(connection)

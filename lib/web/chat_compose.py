@@ -17,15 +17,16 @@ FILE_TYPES = ["image/*", "audio/*", "video/*", "application/pdf"]
 MOST_FILES = 16
 THUMBNAIL = 480
 _TRAY, _EDITING, _HELD, _SHOT = "chat_tray", "chat_editing", "chat_held", "chat_shot"
-_URL = "chat_url"
+_URL, _EDITED_IN = "chat_url", "chat_edited_in"
 
 
 def box(conversation: str | None, models: list[ModelInfo], writing: bool) -> None:
     """Everything below the conversation, down to the line one types into."""
-    chat_state.show_problem()
-    _show_editing()
-    _show_held(conversation)
-    _show_tray()
+    with st.container():  # one place, which Stop takes while an answer is written
+        chat_state.show_problem()
+        _show_editing(conversation)
+        _show_held(conversation)
+        _show_tray()
     st.chat_input(
         _("Stop the answer to ask the next") if writing else _("Ask anything"),
         key=INPUT,
@@ -65,8 +66,12 @@ def _is_secure() -> bool:
 
 def _fetch() -> None:
     if address := st.session_state.get(_URL, "").strip():
-        chat_state.act(lambda: attach(fetch_picture(address)))
-        st.session_state[_URL] = ""
+        chat_state.act(_attach_from, address)
+
+
+def _attach_from(address: str) -> None:
+    attach(fetch_picture(address))
+    st.session_state[_URL] = ""
 
 
 def _take_shot() -> None:
@@ -109,8 +114,17 @@ def _take_off(index: int) -> None:
     del _tray()[index]
 
 
-def _show_editing() -> None:
+def begin_edit(conversation: str, position: int, text: str) -> None:
+    """What is sent next takes the place of the prompt there; for callbacks."""
+    st.session_state[_EDITING], st.session_state[_EDITED_IN] = position, conversation
+    st.session_state[INPUT] = text
+
+
+def _show_editing(conversation: str | None) -> None:
     if st.session_state.get(_EDITING) is None:
+        return
+    if st.session_state.get(_EDITED_IN) != conversation:
+        _stop_editing()  # else it would replace a prompt of another conversation
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
@@ -131,9 +145,14 @@ def _show_held(conversation: str | None) -> None:
         text, why = held
         st.warning(why, icon=":material/data_alert:")
         st.button(
-            _("Send it all the same"), key="chat_anyway", on_click=_send,
-            args=(conversation, text, True),
+            _("Send it all the same"), key="chat_anyway", on_click=_send_anyway,
+            args=(conversation, text),
         )  # fmt: skip
+
+
+def _send_anyway(conversation: str | None, text: str) -> None:
+    st.session_state[INPUT] = ""  # where it was given back to
+    _send(conversation, text, anyway=True)
 
 
 def _submit(conversation: str | None) -> None:

@@ -65,7 +65,7 @@ def details(facts: Facts) -> str:
         (_("Cost"), _cost(facts)),
         (_("Settings sent"), _options(options)),
     ]
-    return table(("", ""), rows)
+    return table(rows[0], rows[1:])  # Markdown knows no table without a head
 
 
 def comparison(answers: Sequence[Facts]) -> str:

@@ -28,6 +28,10 @@ class Live:
         self._taken, self._tail, self._label = 0, "", ""
 
     @property
+    def begun(self) -> bool:
+        return self._taken > 0
+
+    @property
     def size(self) -> int:
         """Characters that the next update sends."""
         return len(self._tail)
@@ -39,7 +43,7 @@ class Live:
         if new:
             self._taken += len(new)
             self._take("".join(new))
-        elif not self._taken:
+        elif not self.begun:
             self._show_waiting()
         return over
 
@@ -87,8 +91,9 @@ def follow(lives: Sequence[Live]) -> None:
             changed.clear()
             if all([live.draw() for live in lives]):
                 return
-            characters = sum(live.size for live in lives)
-            time.sleep(min(MOST_REDRAW_S, max(REDRAW_S, characters / CHARACTERS_PER_S)))
+            if any(live.begun for live in lives):  # a first word is shown the moment it comes
+                characters = sum(live.size for live in lives)
+                time.sleep(min(MOST_REDRAW_S, max(REDRAW_S, characters / CHARACTERS_PER_S)))
             changed.wait(TICK_S)
     finally:
         for live in lives:

@@ -10,7 +10,7 @@ from lib.work.ask import price_of
 
 MOST_COMPARED = 4
 PROVIDERS = {"gemini": "Gemini API", "ollama": "Ollama", "vllm": "vLLM", "embedded": _("built in")}
-_KEY = "model"
+_KEY, _PICKED = "model", "chat_picked"
 
 
 def pick_model() -> str | None:
@@ -44,7 +44,14 @@ def pick_models() -> list[ModelInfo]:
     else:
         lines = (f"**{kit.literal(name)}** · {_facts(on[name])}" for name in chosen)
         st.caption("  \n".join(lines))
+    st.session_state[_PICKED] = chosen
     return [on[name] for name in chosen]
+
+
+def picked() -> list[str]:
+    """The models' ids, also in a callback that comes before the picker."""
+    found: list[str] = st.session_state.get(_KEY) or st.session_state.get(_PICKED) or []
+    return found
 
 
 def compares() -> bool:

@@ -5,20 +5,24 @@ from typing import Any
 
 import streamlit as st
 
-from lib.core.chat import ModelInfo, Option, Request
+from lib.core.chat import MAX_TOKENS, ModelInfo, Option, Request
 from lib.core.errors import AppError, BadInput
 from lib.core.options import from_fields, to_fields
 from lib.web import chat_samples, kit
-from lib.web.texts import _
+from lib.web.texts import _, number
 
-_FIELDS, _SCHEMA, _NAME, _PROBLEM = (
+_FIELDS, _SCHEMA, _NAME, _PROBLEM, _OPEN, _LABEL = (
     "chat_options",
     "chat_schema",
     "chat_preset",
     "chat_preset_error",
+    "chat_settings",
+    "chat_settings_label",
 )
 _WIDGETS = ("system", "max_tokens", "temperature", "top_p", "seed", "stop", "thinking",
             "media_resolution")  # fmt: skip
+_EMPTY: dict[str, Any] = {"system": "", "stop": []}
+_FLOATS = ("temperature", "top_p")
 _LEVELS = {"off": _("off"), "low": _("low"), "medium": _("medium"), "high": _("high")}
 
 
@@ -46,13 +50,12 @@ def _read_schema(text: str) -> dict[str, Any]:
 def put(fields: dict[str, Any]) -> None:
     """Set everything to these fields of core/options; for callbacks and before the widgets."""
     given = to_fields(from_fields(fields))
+    given |= {name: float(given[name]) for name in _FLOATS if name in given}
     schema = given.pop("json_schema", None)
     st.session_state[_SCHEMA] = json.dumps(schema, indent=1, ensure_ascii=False) if schema else ""
     st.session_state[_FIELDS] = given
-    for name in _WIDGETS:  # an open panel shows them at once
-        st.session_state.pop(_key(name), None)
-        if name in given:
-            st.session_state[_key(name)] = given[name]
+    for name in _WIDGETS:  # each of them, or an open panel would go on showing what was there
+        st.session_state[_key(name)] = given.get(name, _EMPTY.get(name))
 
 
 def _key(name: str) -> str:
@@ -61,48 +64,58 @@ def _key(name: str) -> str:
 
 def panel(models: list[ModelInfo]) -> None:
     """The button and, when open, the settings that any of these models takes."""
-    changed = set(st.session_state.get(_FIELDS, {})) - {"max_tokens"}
-    mark = " ·" if changed or st.session_state.get(_SCHEMA, "").strip() else ""
-    settings = st.popover(
-        _("Settings") + mark, icon=":material/tune:", key="chat_settings", on_change="rerun"
-    )
+    settings = st.popover(_label(), icon=":material/tune:", key=_OPEN, on_change="rerun")
     if not settings.open:
         return
     with settings:
         _presets()
-        fields = _widgets(models)
+        fields = {**st.session_state.get(_FIELDS, {}), **_widgets(models)}
         st.session_state[_FIELDS] = {k: v for k, v in fields.items() if v not in (None, "", [])}
         _save_preset()
 
 
+def _label() -> str:
+    """The button's text, with a dot when something is set."""
+    # With another label it would be another popover, closed, in the midst of somebody's changes.
+    if not st.session_state.get(_OPEN) or _LABEL not in st.session_state:
+        changed = set(st.session_state.get(_FIELDS, {})) - {"max_tokens"}
+        mark = " ·" if changed or st.session_state.get(_SCHEMA, "").strip() else ""
+        st.session_state[_LABEL] = _("Settings") + mark
+    found: str = st.session_state[_LABEL]
+    return found
+
+
 def _widgets(models: list[ModelInfo]) -> dict[str, Any]:
     """Values by field; None is «as the model does it by itself», which is not sent."""
-    now = st.session_state.get(_FIELDS, {})
+    now = {"max_tokens": MAX_TOKENS, **st.session_state.get(_FIELDS, {})}
     found: dict[str, Any] = {}
 
-    def value(name: str, otherwise: Any = None) -> dict[str, Any]:
-        key = _key(name)
-        given = {} if key in st.session_state else {"value": now.get(name, otherwise)}
-        return {"key": key, **given}
+    def keyed(name: str) -> str:
+        # The value goes through the key alone: with another default the field could not be emptied.
+        key, given = _key(name), now.get(name)
+        if key not in st.session_state and given is not None:
+            st.session_state[key] = given
+        return key
 
-    found["system"] = st.text_area(_("System prompt"), **value("system", ""))
+    found["system"] = st.text_area(_("System prompt"), key=keyed("system"))
     found["max_tokens"] = st.number_input(
-        _("Longest answer (tokens)"), 1, 1_000_000, step=256, **value("max_tokens", 2048)
-    )
+        _("Longest answer (tokens)"), 1, 1_000_000, None, 256, key=keyed("max_tokens"),
+        placeholder=number(MAX_TOKENS),
+    )  # fmt: skip
     own = _("as the model does it")
     if _any(models, "temperature"):
         found["temperature"] = st.number_input(
-            _("Temperature"), 0.0, 2.0, step=0.1, placeholder=own, **value("temperature"),
+            _("Temperature"), 0.0, 2.0, None, 0.1, key=keyed("temperature"), placeholder=own,
             help=_not_taken(models, "temperature"),
         )  # fmt: skip
     if _any(models, "top_p"):
         found["top_p"] = st.number_input(
-            _("Top-p"), 0.01, 1.0, step=0.05, placeholder=own, **value("top_p"),
+            _("Top-p"), 0.01, 1.0, None, 0.05, key=keyed("top_p"), placeholder=own,
             help=_not_taken(models, "top_p"),
         )  # fmt: skip
     if _any(models, "seed"):
         found["seed"] = st.number_input(
-            _("Seed"), 0, 2**31 - 1, placeholder=own, **value("seed"),
+            _("Seed"), 0, 2**31 - 1, None, key=keyed("seed"), placeholder=own,
             help=_not_taken(models, "seed"),
         )  # fmt: skip
     found |= _choices(models, now)
@@ -184,7 +197,7 @@ def _use_preset() -> None:
 
 def _delete_preset(chosen: str) -> None:
     kit.app().presets.delete(chosen.removeprefix("own:"))
-    st.session_state.pop(_NAME, None)
+    st.session_state[_NAME] = None
 
 
 def _save_preset() -> None:

@@ -18,16 +18,19 @@ _LOADED, _BEFORE = "chat_loaded", "chat_before"
 def current() -> str | None:
     """The conversation the URL names, if it exists; its models and settings come back with it."""
     named = st.query_params.get(URL_FIELD)
-    conversation = named if named and kit.app().conversations.exists(named) else None
-    if conversation and st.session_state.get(_LOADED) != conversation:
-        st.session_state[_LOADED] = conversation
-        _restore(conversation)
-    return conversation
+    if not named or named == st.session_state.get(_LOADED):
+        return named
+    if not kit.app().conversations.exists(named):
+        return None
+    st.session_state[_LOADED] = named
+    _restore(named)
+    return named
 
 
 def _restore(conversation: str) -> None:
     kept = kit.app().conversations.settings(conversation) or {}
-    if "model" not in st.query_params:
+    # The address wins when it was opened by it; out of the list, the conversation's own models do.
+    if "model" not in st.query_params or st.query_params.get(URL_FIELD) != conversation:
         chat_models.choose(kept.get("models", []))
     chat_settings.put(kept.get("options", {}))
 
@@ -66,7 +69,7 @@ def write(prompt: str) -> None:
 
 def picked() -> list[Choice]:
     """The models chosen in the picker."""
-    return [kit.app().models.find(model) for model in st.session_state.get("model") or []]
+    return [kit.app().models.find(model) for model in chat_models.picked()]
 
 
 def act(verb: Callable[..., Any], *args: Any) -> None:

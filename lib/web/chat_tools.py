@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lib.core.chat import Media, Message, Request
-from lib.core.errors import AppError
+from lib.core.errors import AppError, Unsupported
 from lib.core.snippets import files, snippets
+from lib.core.tokens import about
 from lib.web import chat_footer, chat_settings, chat_state, kit
 from lib.web.texts import UNKNOWN, _, number, usd
 from lib.work.draft import draft, last_prompt
@@ -29,10 +30,14 @@ def overflow(
     """Why this would not fit into a model's window with its answer; None when it does."""
     for choice in choices:
         said = Message("user", text, media)
-        request = draft(kit.app(), conversation, choice, said, options, prompt)
-        weight = weigh(kit.app(), choice, request, exact=False)
-        if (weight.share or 0) > LOOK_CLOSER or weight.overflows:
-            weight = weigh(kit.app(), choice, request)
+        try:
+            request = draft(kit.app(), conversation, choice, said, options, prompt)
+        except Unsupported:
+            continue  # the sending refuses it, and names models that can read it
+        guess, window = about(request, choice.info.provider), choice.info.context_tokens
+        if guess is None or window is None or guess + request.max_tokens < LOOK_CLOSER * window:
+            continue
+        weight = weigh(kit.app(), choice, request)
         if weight.overflows:
             return _(
                 "{model} has room for {room} tokens; this prompt with all before it has {about}"
@@ -69,11 +74,12 @@ def _count_panel(conversation: str | None, choices: Sequence[Choice], options: R
     with count:
         text = st.text_area(_("Prompt to count"), key=_DRAFT, persist_state="session")
         said = Message("user", text, tuple(st.session_state.get("chat_tray", [])))
-        weights = [
-            weigh(kit.app(), choice, draft(kit.app(), conversation, choice, said, options))
-            for choice in choices
-        ]
-        st.markdown(_weights(weights))
+        with kit.friendly_errors():
+            weights = [
+                weigh(kit.app(), choice, draft(kit.app(), conversation, choice, said, options))
+                for choice in choices
+            ]
+            st.markdown(_weights(weights))
         st.caption(
             _(
                 "Counted with everything before it in this conversation and what is attached. "
@@ -119,12 +125,14 @@ def _code(conversation: str | None, choices: Sequence[Choice], options: Request)
     sources: dict[str, str] = {}
     names: dict[str, Media] = {}
     for choice in choices:
-        request = draft(kit.app(), conversation, choice, said, options, position)
-        names |= files(request)
-        for language, source in snippets(choice.info.provider, request).items():
-            title = language if len(choices) == 1 else f"{choice.info.name} · {language}"
-            sources[title] = source
-    for tab, (title, source) in zip(st.tabs(list(sources)), sources.items(), strict=True):
+        with kit.friendly_errors():  # one that cannot read the picture leaves the others
+            request = draft(kit.app(), conversation, choice, said, options, position)
+            names |= files(request)
+            for language, source in snippets(choice.info.provider, request).items():
+                title = language if len(choices) == 1 else f"{choice.info.name} · {language}"
+                sources[title] = source
+    tabs = st.tabs(list(sources)) if sources else []
+    for tab, (title, source) in zip(tabs, sources.items(), strict=True):
         tab.code(source, "bash" if title.endswith("curl") else "python", wrap_lines=True)
     for name, part in names.items():
         st.download_button(

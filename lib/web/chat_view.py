@@ -8,7 +8,7 @@ import streamlit as st
 from lib.core.chat import Media
 from lib.core.markdown import presentable
 from lib.store.conversations import Turn
-from lib.web import chat_footer, chat_settings, chat_state, kit
+from lib.web import chat_compose, chat_footer, chat_place, chat_settings, chat_state, kit
 from lib.web.chat_live import Live
 from lib.web.texts import _
 from lib.work.generation import Generation
@@ -47,19 +47,26 @@ def rounds(turns: Sequence[Turn]) -> list[Round]:
 
 def show(conversation: str, live: dict[int, Generation]) -> list[Live]:
     """Draw what is stored, and empty places for what is being written, which are returned."""
-    store, before = kit.app().conversations, chat_state.before()
-    total, turns = store.count(conversation), store.page(conversation, before, SHOWN_TURNS)
+    before = chat_state.before()
+    turns = kit.app().conversations.page(conversation, before, SHOWN_TURNS)
+    last = turns[-1].position if turns else -1
+    with chat_place.place(conversation, last, live):
+        return _show(conversation, turns, before, live)
+
+
+def _show(
+    conversation: str, turns: list[Turn], before: int | None, live: dict[int, Generation]
+) -> list[Live]:
     if turns and turns[0].position > 0:
         _step(_("Earlier messages"), ":material/expand_less:", turns[0].position)
-    marks = kit.app().marks.of(conversation)
     growing: list[Live] = []
     for one in rounds(turns):
         if one.prompt:
-            _show_prompt(conversation, one.prompt, total)
+            _show_prompt(conversation, one.prompt)
         growing += _show_answers(conversation, one, live)
         if one.prompt and len(one.answers) > 1 and not live.keys() & _positions(one):
-            _compare(conversation, one.prompt.position, one.answers, marks)
-    if before is not None and before < total:
+            _compare(conversation, one.prompt.position, one.answers)
+    if before is not None:
         _step(_("Newest messages"), ":material/expand_more:", None)
     return growing
 
@@ -75,7 +82,7 @@ def _step(label: str, icon: str, position: int | None) -> None:
     )  # fmt: skip
 
 
-def _show_prompt(conversation: str, turn: Turn, total: int) -> None:
+def _show_prompt(conversation: str, turn: Turn) -> None:
     with st.chat_message("user"):
         for name in turn.media:
             _show_media(kit.app().conversations.media(name))
@@ -86,14 +93,15 @@ def _show_prompt(conversation: str, turn: Turn, total: int) -> None:
             )
         if menu.open:
             with menu:
-                _prompt_menu(conversation, turn, total)
+                _prompt_menu(conversation, turn)
 
 
-def _prompt_menu(conversation: str, turn: Turn, total: int) -> None:
-    position, after = turn.position, total - turn.position - 1
+def _prompt_menu(conversation: str, turn: Turn) -> None:
+    position = turn.position
+    after = kit.app().conversations.count(conversation) - position - 1
     st.button(
         _("Edit and send again"), icon=":material/edit:", key=f"chat_edit_{position}",
-        on_click=begin_edit, args=(turn,),
+        on_click=_edit, args=(conversation, turn),
     )  # fmt: skip
     st.button(
         _("Answer again with the models chosen above"), icon=":material/refresh:",
@@ -103,12 +111,13 @@ def _prompt_menu(conversation: str, turn: Turn, total: int) -> None:
         _("Delete from here"), icon=":material/delete:", key=f"chat_cut_{position}",
         on_click=chat_state.act, args=(kit.chats().cut, conversation, position),
     )  # fmt: skip
-    st.caption(_("Each of them removes what follows: {n} messages.").format(n=after))
+    st.caption(_("Messages that follow, which each of them removes: {n}.").format(n=after))
 
 
-def begin_edit(turn: Turn) -> None:
-    st.session_state["chat_editing"] = turn.position
-    st.session_state[chat_state.INPUT] = turn.text
+def _edit(conversation: str, turn: Turn) -> None:
+    """The prompt goes into the line one types into; the menu gets out of the way."""
+    chat_compose.begin_edit(conversation, turn.position, turn.text)
+    st.session_state[f"chat_prompt_{turn.position}"] = False
 
 
 def _again(conversation: str, prompt: int) -> None:
@@ -167,17 +176,16 @@ def _show_answer(conversation: str, turn: Turn) -> None:
             )  # fmt: skip
 
 
-def _compare(
-    conversation: str, prompt: int, answers: list[Turn], marks: dict[int, str | None]
-) -> None:
+def _compare(conversation: str, prompt: int, answers: list[Turn]) -> None:
     """One table for all, and which was better."""
     st.markdown(chat_footer.comparison([turn.facts for turn in answers]))
     if any((turn.facts.get("queue_ms") or 0) > 0 for turn in answers):
         st.caption(_("Models of one machine took turns, so that neither slowed the other."))
     models = [str(turn.facts.get("model")) for turn in answers]
-    key, tie = f"chat_mark_{prompt}", _("a tie")
-    if prompt in marks and key not in st.session_state:
-        st.session_state[key] = marks[prompt] or tie
+    key, tie = f"chat_mark_{conversation}_{prompt}", _("a tie")
+    if key not in st.session_state:
+        marks = kit.app().marks.of(conversation)
+        st.session_state[key] = (marks[prompt] or tie) if prompt in marks else None
     st.segmented_control(
         _("Which was better?"), [*models, tie], key=key, on_change=_mark,
         args=(conversation, prompt, models, key),
@@ -185,12 +193,12 @@ def _compare(
 
 
 def _mark(conversation: str, prompt: int, models: list[str], key: str) -> None:
-    chosen = st.session_state.get(key)
+    chosen, marks = st.session_state.get(key), kit.app().marks
     if chosen is None:
-        kit.app().marks.clear(conversation, prompt)
+        marks.clear(conversation, prompt)
     else:
         better = chosen if chosen in models else None
-        kit.app().marks.put(conversation, prompt, models, better)
+        chat_state.act(marks.put, conversation, prompt, models, better)
 
 
 def _show_media(media: Media) -> None:

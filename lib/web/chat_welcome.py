@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib.core.chat import ModelInfo
 from lib.core.options import to_fields
-from lib.web import chat_compose, chat_samples, chat_settings, chat_state
+from lib.web import chat_compose, chat_place, chat_samples, chat_settings, chat_state
 from lib.web.texts import _
 
 _USE = "chat_use"
@@ -14,6 +14,11 @@ def show(models: list[ModelInfo]) -> None:
     """By what the chosen models can do."""
     if not models:
         return
+    with chat_place.place():
+        _show(models)
+
+
+def _show(models: list[ModelInfo]) -> None:
     sees = any("image" in info.input for info in models)
     begin = _("Ask anything, or attach a picture.") if sees else _("Ask anything.")
     st.caption(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from lib.core.chat import Media, Message, Request
 from lib.core.errors import BadInput
-from lib.core.options import to_fields
 from lib.store.conversations import MOST_ANSWERS, Turn
 from lib.work.answer import SAVE_EVERY_S, Answer, facts, timings, usage_facts
 from lib.work.app import App
@@ -62,7 +61,8 @@ class Chats:
             prompt = stored(turns[-1].position + 1 if turns else 0, said)
             asked = Round(conversation, turns, prompt, said, choices, options or Request("", ()))
             first = begun(self._app, asked)
-            store.add(conversation, [prompt, *(turn for turn, _ in first)], said.media)
+            written = [prompt, *(turn for turn, _ in first)]
+            store.add(conversation, written, said.media, asked.settings)
             self._begin(asked, first)
         return conversation
 
@@ -137,7 +137,7 @@ class Chats:
             asked = Round(conversation, before, prompt, said, choices, options or Request("", ()))
             first = begun(self._app, asked)
             written = [prompt, *(turn for turn, _ in first)]
-            store.replace(conversation, position, written, files)
+            store.replace(conversation, position, written, files, asked.settings)
             self._begin(asked, first)
 
     def _check(self, choices: Sequence[Choice], said: Message) -> None:
@@ -167,8 +167,6 @@ class Chats:
     def _begin(self, asked: Round, first: Sequence[tuple[Turn, Request]]) -> None:
         """Start the answers; on the same machine each waits for those before it."""
         infos = [choice.info for choice in asked.choices]
-        settings = {"models": [info.id for info in infos], "options": to_fields(asked.options)}
-        self._app.conversations.keep_settings(asked.conversation, settings)
         answers = list[Answer]()
         lanes = queue(self._app.settings, infos)
         for choice, (turn, request), earlier in zip(asked.choices, first, lanes, strict=True):

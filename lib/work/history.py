@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from lib.core.chat import Finish, Media, Message, ModelInfo, Request
 from lib.core.options import to_fields
@@ -24,10 +25,16 @@ class Round:
     choices: Sequence[Choice]
     options: Request
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the conversation is opened with again: models and options."""
+        models = [choice.info.id for choice in self.choices]
+        return {"models": models, "options": to_fields(self.options)}
+
 
 def begun(app: App, asked: Round) -> list[tuple[Turn, Request]]:
     """For each model its answer as it stands at first, and what it is asked."""
-    better = app.marks.of(asked.conversation)
+    better = app.marks.of(asked.conversation) if asked.before else {}
     media = functools.cache(app.conversations.media)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     found = []

@@ -16,6 +16,7 @@ ORDER = ("gemini", "ollama", "vllm", "embedded")  # also the order of the defaul
 # Names travel in addresses and logs, so what could split either is refused.
 _NAME = re.compile(r"[\w.:/@+ -]{1,200}", re.ASCII)
 FRESH_S = 5.0  # how long a listing is believed; asking every server takes up to three seconds
+STALE_S = 60.0  # from here on it is not even shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,37 @@ class Models:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers, self._bulk, self._off, self._now = providers, bulk, off, now
-        self._lock = threading.Lock()
+        self._lock, self._renewing = threading.Lock(), threading.Lock()
         self._listed: list[ModelInfo] = []
         self._listed_at = float("-inf")
 
     def all(self) -> list[ModelInfo]:
-        """Every model there is or could be, in the order of the picker."""
-        with self._lock:
-            if self._now() - self._listed_at > FRESH_S:
-                self._listed = self._ask_everyone()
-                self._listed_at = self._now()
+        """Every model there is or could be, in the order of the picker.
+
+        A list that is a little old is returned as it is and renewed meanwhile: a server that does
+        not answer takes seconds, and nobody should wait for it twice.
+        """
+        age_s = self._now() - self._listed_at
+        if age_s <= FRESH_S:
             return self._listed
+        if age_s <= STALE_S:
+            if self._renewing.acquire(blocking=False):
+                threading.Thread(target=self._renew, daemon=True).start()
+            return self._listed
+        with self._lock:
+            if self._now() - self._listed_at > STALE_S:
+                self._list()
+            return self._listed
+
+    def _renew(self) -> None:
+        try:
+            self._list()
+        finally:
+            self._renewing.release()
+
+    def _list(self) -> None:
+        self._listed = self._ask_everyone()
+        self._listed_at = self._now()
 
     def readers(self, wanted: frozenset[Modality]) -> list[ModelInfo]:
         """Models that can be asked now and read all of it, each provider's first one first."""

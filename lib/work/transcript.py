@@ -78,9 +78,7 @@ def read(app: App, data: bytes) -> str:
     _check_order(turns)
     conversation = app.conversations.start(title, TITLE_CHARACTERS)
     try:
-        app.conversations.add(conversation, turns, files.values())
-        if settings is not None:
-            app.conversations.keep_settings(conversation, settings)
+        app.conversations.add(conversation, turns, files.values(), settings)
     except BaseException:  # half a conversation is worse than none
         app.conversations.delete(conversation)
         raise

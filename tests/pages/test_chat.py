@@ -2,31 +2,74 @@
 
 from streamlit.testing.v1 import AppTest
 
-from lib.web import kit
 from tests.api.pictures import picture
 from tests.pages.conftest import Open
+
+GEMINI, GEMMA = "gemini/gemini-3.1-flash-lite", "ollama/gemma3:4b"
+BLIND, QWEN = "ollama/llama3.2:3b", "vllm/Qwen/Qwen3-4B"
 
 
 def say(page: AppTest, text: str) -> AppTest:
     return page.chat_input(key="chat_input").set_value(text).run()
 
 
+def choose(page: AppTest, *models: str) -> AppTest:
+    return page.multiselect(key="model").set_value(list(models)).run()
+
+
+def unfold(page: AppTest, popover: str, shown: bool = True) -> AppTest:
+    """Open a popover, or close it; what is in it is only drawn while it is open."""
+    page.session_state[popover] = shown
+    return page.run()
+
+
+def click(page: AppTest, button: str) -> AppTest:
+    return page.button(key=button).click().run()
+
+
+def show_to(page: AppTest, text: str, name: str = "a.png", data: bytes | None = None) -> AppTest:
+    """Say something about a picture."""
+    box = page.chat_input(key="chat_input").set_value(text)
+    box.upload(name, picture() if data is None else data, "image/png")
+    return page.run()
+
+
+def conversation(page: AppTest) -> str:
+    named = page.query_params["chat"]
+    return named if isinstance(named, str) else named[0]
+
+
+def visit(page: AppTest, name: str) -> AppTest:
+    """Open a conversation by its address."""
+    page.query_params["chat"] = name
+    return page.run()
+
+
 def texts(page: AppTest) -> list[str]:
     return [part.value for part in page.markdown]
+
+
+def prompts(page: AppTest) -> list[str]:
+    return [part.value for part in page.text]
 
 
 def footer(page: AppTest) -> str:
     return page.chat_message[-1].caption[-1].value
 
 
+def keys(page: AppTest) -> set[str]:
+    return {str(button.key) for button in page.button}
+
+
 def test_the_first_look_names_the_model_and_its_price(open_page: Open) -> None:
-    """A visitor sees which model answers, what it reads and what it costs."""
+    """A visitor sees which model answers, what it reads, what it costs, and what to do."""
     page = open_page()
 
     assert not page.exception
-    assert page.selectbox(key="model").value == "gemini/gemini-3.1-flash-lite"
+    assert page.multiselect(key="model").value == [GEMINI]
     assert r"\$0.25 in, \$1.50 out per million tokens" in page.caption[0].value
-    assert "Ask anything" in page.info[0].value
+    assert "reads text, image" in page.caption[0].value
+    assert "Ask anything, or attach a picture" in page.caption[1].value
 
 
 def test_an_answer_has_its_footer(open_page: Open) -> None:
@@ -43,8 +86,7 @@ def test_an_answer_has_its_footer(open_page: Open) -> None:
 
 def test_unknown_is_a_dash(open_page: Open) -> None:
     """What the server did not say is shown as –, never as 0."""
-    page = open_page()
-    page.selectbox(key="model").set_value("ollama/gemma3:4b").run()
+    page = choose(open_page(), GEMMA)
     say(page, "one two #fault=no_usage")
 
     assert "– tokens in · – out · cost –" in footer(page)
@@ -54,33 +96,47 @@ def test_an_error_says_what_to_do(open_page: Open) -> None:
     """A failed call shows its reason, the next step and the wait, and the page goes on."""
     page = say(open_page(), "one #fault=rate_limited")
     shown = page.error[0].value
-    again = say(page, "one two")
+    failed = footer(page)
+    say(page, "one two")
 
     assert "Gemini asks for fewer requests" in shown
     assert "37 seconds" in shown
-    assert footer(page).endswith("failed") or "one two" in texts(again)
-    assert "one two" in texts(again)
+    assert failed.endswith("failed")
+    assert "one two" in texts(page)
 
 
 def test_a_picture_for_a_blind_model_is_refused_before_sending(open_page: Open, fake) -> None:
-    """The page says which input the model cannot read; nothing is sent."""
-    page = open_page()
-    page.selectbox(key="model").set_value("ollama/llama3.2:3b").run()
+    """The page says which models can read it, and keeps text and picture for one of them."""
+    page = choose(open_page(), BLIND)
     before = len(fake.asked)
-    page.chat_input(key="chat_input").set_value("look").upload("a.png", picture(), "image/png")
-    page.run()
+    show_to(page, "look")
 
     assert "cannot read image input" in page.error[0].value
+    assert r"These can\: gemini/gemini-3.1-flash-lite, ollama/gemma3\:4b" in page.error[0].value
     assert page.chat_input(key="chat_input").value == "look"
-    assert "attach" not in page.info[0].value
+    assert "chat_untray_0" in keys(page)
     assert len(fake.asked) == before
+
+    choose(page, GEMMA)
+    say(page, "look")
+    assert len(fake.asked[-1].body["messages"][0]["images"]) == 1
+    assert "chat_untray_0" not in keys(page)
+
+
+def test_a_picture_can_be_taken_off_again(open_page: Open, fake) -> None:
+    """What was attached and is not wanted does not go along."""
+    page = choose(open_page(), BLIND)
+    show_to(page, "look")
+    click(page, "chat_untray_0")
+    say(page, "look")
+
+    assert not page.error
+    assert "images" not in fake.asked[-1].body["messages"][0]
 
 
 def test_a_picture_is_shown_and_sent(open_page: Open) -> None:
     """An attached picture counts in the prompt and stays in the conversation."""
-    page = open_page()
-    page.chat_input(key="chat_input").set_value("look").upload("a.png", picture(), "image/png")
-    page.run()
+    page = show_to(open_page(), "look")
 
     assert not page.exception
     assert "11 tokens in" in footer(page)
@@ -88,12 +144,23 @@ def test_a_picture_is_shown_and_sent(open_page: Open) -> None:
 
 
 def test_a_broken_file_is_named(open_page: Open) -> None:
-    """A file that is not what it says is refused by its name."""
-    page = open_page()
-    page.chat_input(key="chat_input").set_value("x").upload("odd.png", b"nothing", "image/png")
-    page.run()
+    """A file that is not what it says is refused by its name, and the text is kept."""
+    page = show_to(open_page(), "x", "odd.png", b"nothing")
 
     assert "odd.png" in page.error[0].value
+    assert page.chat_input(key="chat_input").value == "x"
+    assert len(page.chat_message) == 0
+
+
+def test_an_address_that_is_not_allowed_stays_to_be_corrected(open_page: Open) -> None:
+    """A picture's address inside this network is refused, and is still there to be changed."""
+    page = unfold(open_page(), "chat_add")
+    page.text_input(key="chat_url").set_value("http://127.0.0.1/a.png")
+    click(page, "chat_fetch")
+
+    assert len(page.error) == 1
+    assert page.text_input(key="chat_url").value == "http://127.0.0.1/a.png"
+    assert not any(key.startswith("chat_untray") for key in keys(page))
 
 
 def test_an_empty_answer_says_why(open_page: Open) -> None:
@@ -108,45 +175,21 @@ def test_an_empty_answer_says_why(open_page: Open) -> None:
 def test_the_model_can_change_in_mid_conversation(open_page: Open, fake) -> None:
     """Another model goes on where the first one stopped."""
     page = say(open_page(), "one")
-    page.selectbox(key="model").set_value("vllm/Qwen/Qwen3-4B").run()
+    choose(page, QWEN)
     say(page, "two")
 
     sent = fake.asked[-1].body["messages"]
     assert [message["content"] for message in sent] == ["one", "one", "two"]
-    assert "vllm/Qwen/Qwen3-4B" in footer(page)
+    assert QWEN in footer(page)
 
 
-def test_a_reload_finds_the_conversation(open_page: Open) -> None:
-    """The URL holds the conversation, so a new session shows it again."""
-    page = say(open_page(), "remember me")
-    named = page.query_params["chat"]
-    again = open_page()
-    again.query_params["chat"] = named
-    again.run()
+def test_without_a_model_nothing_can_be_asked(open_page: Open) -> None:
+    """Who takes the last model away is told what is missing."""
+    page = choose(open_page())
 
-    assert "remember me" in texts(again)
-    assert not again.exception
-
-
-def test_an_unknown_conversation_is_an_empty_page(open_page: Open) -> None:
-    """A stale or forged link neither fails nor shows anybody's text."""
-    page = open_page()
-    page.query_params["chat"] = "' OR 1=1 --"
-    page.run()
-
+    assert "Choose a model" in page.caption[0].value
+    assert page.chat_input(key="chat_input").disabled
     assert not page.exception
-    assert len(page.chat_message) == 0
-
-
-def test_earlier_conversations_can_be_opened(open_page: Open) -> None:
-    """The list holds what was asked; a click opens it."""
-    page = say(open_page(), "the first question")
-    page.button(key="chat_new").click().run()
-    assert len(page.chat_message) == 0
-    name = kit.app().conversations.recent()[0][0]
-    page.button(key=f"chat_open_{name}").click().run()
-
-    assert "the first question" in texts(page)
 
 
 def test_with_nothing_to_ask_the_page_says_how_to_begin(open_page: Open, dead_address) -> None:
@@ -160,23 +203,10 @@ def test_with_nothing_to_ask_the_page_says_how_to_begin(open_page: Open, dead_ad
     assert page.chat_input(key="chat_input").disabled
 
 
-def test_model_text_shows_no_remote_picture(open_page: Open) -> None:
-    """A picture in a model's text stays text: fetching it would carry the chat away."""
-    page = say(open_page(), "![x](http://evil.example/p.png) and $5 or $6")
+def test_what_is_off_says_why(open_page: Open) -> None:
+    """The models that cannot be asked are one click away, with what turns them on."""
+    page = open_page(GOOGLE_API_KEY="")
+    assert not any("GOOGLE_API_KEY" in text for text in texts(page))
+    unfold(page, "chat_off")
 
-    shown = next(text for text in texts(page) if "evil" in text)
-    assert shown == r"!\[x](http://evil.example/p.png) and \$5 or \$6"
-
-
-def test_settings_reach_the_model(open_page: Open, fake) -> None:
-    """System prompt, longest answer and temperature are sent with the next prompt."""
-    page = open_page()
-    page.selectbox(key="model").set_value("ollama/gemma3:4b").run()
-    page.text_area(key="chat_system").set_value("be brief")
-    page.number_input(key="chat_max_tokens").set_value(512)
-    page.slider(key="chat_temperature").set_value(0.2).run()
-    say(page, "hello")
-
-    sent = fake.asked[-1].body
-    assert sent["messages"][0] == {"role": "system", "content": "be brief"}
-    assert (sent["options"]["num_predict"], sent["options"]["temperature"]) == (512, 0.2)
+    assert any("GOOGLE_API_KEY" in text for text in texts(page))

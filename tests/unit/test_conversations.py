@@ -125,8 +125,10 @@ def test_settings_come_back(database: Database):
     """What a conversation is set to is kept with it; before that there is nothing."""
     store = Conversations(database)
     conversation, other = store.start("One"), store.start("Two")
-    store.keep_settings(conversation, {"models": ["a"], "options": {"system": ODD}})
-    store.keep_settings(conversation, {"models": ["b"], "options": {"system": ODD}})
+    first, second = (Turn(at, "user", "hello") for at in (0, 1))
+    store.add(conversation, [first], settings={"models": ["a"], "options": {"system": ODD}})
+    store.add(conversation, [second], settings={"models": ["b"], "options": {"system": ODD}})
+    store.rewrite(conversation, second)
 
     assert store.settings(conversation) == {"models": ["b"], "options": {"system": ODD}}
     assert store.settings(other) is None

@@ -89,7 +89,7 @@ def test_what_only_looks_like_code_hides_no_image(smuggled: str):
         f"1. Step:\n   ```md\n   {IMAGE}\n   ```\n2. Done",
         "`$5` and `a` and `$HOME`",
         "$$\na_1 = 5 $5\n$$",
-        f"$$\na_1\n$$\n```\n{IMAGE}\n```\n`{IMAGE}`"[:-len(IMAGE) - 3],
+        f"$$\na_1\n$$\n```\n{IMAGE}\n```",
     ],
 )
 def test_code_stays_as_it_is(code: str):
@@ -287,9 +287,10 @@ def test_a_growing_link_is_no_link_until_it_is_whole():
 def test_long_odd_texts_take_no_time():
     """A model cannot stall the page: 100,000 odd characters are read in well under a second."""
     odd = [
-        "`", "` ", "`a` ", "$", "- ", "> ", "www.", ":a", "<", "![", "~~~\n", "1. ", "[", "](", "]:",
+        "`", "` ", "`a` ", "$", "- ", "> ", "www.", ":a", "<", "![", "~~~\n", "1. ", "[", "](",
         "[a](https://x/", "[a](https://a/](https://b/)", "](https://a/()", "](https://x 'z",
-        "](https://a:b@", "](mailto:a@b", "[a](https://é.é)", "[^1]: [a]:", "<aa:", "[a](b)", "\\](",
+        "](https://a:b@", "](mailto:a@b", "[a](https://é.é)", "[^1]: [a]:", "<aa:", "[a](b)",
+        "\\](", "]:", "[a]:",
     ]  # fmt: skip
 
     for piece in odd:

@@ -14,7 +14,7 @@ from lib.providers.gemini_bulk import GeminiBulk
 from lib.providers.ollama import Ollama
 from lib.providers.vllm import VLLM
 from lib.work.app import App
-from lib.work.models import Models
+from lib.work.models import FRESH_S, STALE_S, Models
 from tests.fakes import FakeServer
 from tests.unit.builders import GEMINI, Clock, deaf_server, running, silent_server, site
 
@@ -197,8 +197,9 @@ def test_a_dead_server_is_one_entry_with_its_reason(
     assert all(info.reason and dead_address not in info.reason for info in silent)
 
 
-def test_a_list_is_believed_for_five_seconds() -> None:
-    """Pages that ask again and again cost one look-up, and a new model is soon seen."""
+def test_an_old_list_is_renewed_behind_the_readers_back() -> None:
+    """Pages that ask again and again cost one look-up; a list a little old is shown meanwhile, a
+    very old one never."""
     clock = Clock()
     with site(tags("one")) as host, closing(Ollama([host.url], 5)) as ollama:
         models = Models({"ollama": ollama}, {}, {}, now=clock)
@@ -208,12 +209,16 @@ def test_a_list_is_believed_for_five_seconds() -> None:
             return host.asked.count("/api/tags")
 
         counts = [looked_up(), looked_up()]
-        clock.time += 4.9
+        clock.time += FRESH_S - 0.1
         counts.append(looked_up())
         clock.time += 0.2
+        models.all()
+        while host.asked.count("/api/tags") < 2:
+            time.sleep(0.01)
+        clock.time += STALE_S + 1
         counts.append(looked_up())
 
-    assert counts == [1, 1, 1, 2]
+    assert counts == [1, 1, 1, 3]
 
 
 def test_hanging_hosts_do_not_hold_the_picker_up(fake: FakeServer) -> None:
