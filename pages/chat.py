@@ -25,16 +25,23 @@ with st.container(horizontal=True):
     chat_compose.add_panel(models)
     chat_tools.panels(conversation)
 
-live = kit.chats().live(conversation) if conversation else {}
-growing: list[chat_live.Live] = []
-if conversation:
-    growing = chat_view.show(conversation, live)
-else:
-    chat_welcome.show(models)
 
-if growing:
-    chat_live.stop_button(growing)
-chat_compose.box(conversation, models, writing=bool(growing))
-if growing:
-    chat_live.follow(growing)
-    st.rerun()
+@st.fragment  # a prompt draws this part alone: half the work before its first token
+def talk() -> None:
+    conversation = chat_state.current()
+    live = kit.chats().live(conversation) if conversation else {}
+    growing: list[chat_live.Live] = []
+    if conversation:
+        growing = chat_view.show(conversation, live)
+    else:
+        chat_welcome.show(models)
+    with st.bottom:
+        if growing:
+            chat_live.stop_button(growing)
+        chat_compose.box(conversation, models, writing=bool(growing))
+    if growing:
+        chat_live.follow(growing)
+        st.rerun()
+
+
+talk()

@@ -68,28 +68,23 @@ def details(facts: Facts) -> str:
     return table(rows[0], rows[1:])  # Markdown knows no table without a head
 
 
-def comparison(answers: Sequence[Facts]) -> str:
-    """One row an answer: what each model took for the same prompt."""
+def comparison(answers: Sequence[Facts]) -> list[dict[str, str]]:
+    """One row an answer, in Markdown by column: what each model took for the same prompt."""
     queued = any(facts.get("queue_ms") for facts in answers)
-    head = [
-        _("Model"), _("first token"), _("tok/s"), _("tokens in"), _("out"), _("cost"),
-        *([_("waited")] if queued else []),
-    ]  # fmt: skip
     rows = []
     for facts in answers:
         usage, ending = facts.get("usage") or {}, FINISH.get(facts.get("finish", ""))
-        rows.append(
-            [
-                literal(facts.get("model", UNKNOWN)) + (f" ({ending})" if ending else ""),
-                _first(facts),
-                _speed(facts),
-                number(usage.get("input_tokens")),
-                number(usage.get("output_tokens")),
-                _cost(facts),
-                *([milliseconds(facts.get("queue_ms"))] if queued else []),
-            ]
-        )
-    return table(head, rows)
+        name = literal(facts.get("model", UNKNOWN)) + (f" ({ending})" if ending else "")
+        row = {
+            _("Model"): name,
+            _("first token"): _first(facts),
+            _("tok/s"): _speed(facts),
+            _("tokens in"): number(usage.get("input_tokens")),
+            _("out"): number(usage.get("output_tokens")),
+            _("cost"): _cost(facts).replace("$", r"\$"),
+        }
+        rows.append(row | ({_("waited"): milliseconds(facts.get("queue_ms"))} if queued else {}))
+    return rows
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -24,7 +24,7 @@ class Live:
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
-        self._waiting, self._done, self._slot = st.empty(), st.container(), st.empty()
+        self._done, self._slot = st.container(), st.empty()
         self._taken, self._tail, self._label = 0, "", ""
 
     @property
@@ -48,15 +48,15 @@ class Live:
         return over
 
     def _take(self, text: str) -> None:
-        if self._label:
-            self._waiting.empty()
-            self._label = ""
         self._tail += text
         if cut := finished(self._tail):
             self._done.markdown(presentable(self._tail[:cut]))
             self._tail = self._tail[cut:]
         if self._tail.strip():
             self._slot.markdown(presentable(self._tail))
+        elif self._label:
+            self._slot.empty()
+        self._label = ""
 
     def _show_waiting(self) -> None:
         generation = self.generation
@@ -70,7 +70,7 @@ class Live:
             seconds = time.monotonic() - generation.began
         label = f":shimmer[{label}] {seconds:.0f} s"
         if label != self._label:
-            self._waiting.markdown(label)
+            self._slot.markdown(label)
             self._label = label
 
 

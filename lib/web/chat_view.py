@@ -133,9 +133,10 @@ def _show_answers(conversation: str, one: Round, live: dict[int, Generation]) ->
     growing: list[Live] = []
     if not one.answers:
         return growing
-    with st.chat_message("assistant"):
+    message = st.chat_message("assistant")
+    with message:
         several = len(one.answers) > 1
-        columns = st.columns(len(one.answers)) if several else [st.container()]
+        columns = st.columns(len(one.answers)) if several else [message]
         for column, turn in zip(columns, one.answers, strict=True):
             with column:
                 if several:
@@ -178,7 +179,11 @@ def _show_answer(conversation: str, turn: Turn) -> None:
 
 def _compare(conversation: str, prompt: int, answers: list[Turn]) -> None:
     """One table for all, and which was better."""
-    st.markdown(chat_footer.comparison([turn.facts for turn in answers]))
+    # Unlike one in Markdown, this table is never wider than a phone: it scrolls in itself.
+    st.table(
+        chat_footer.comparison([turn.facts for turn in answers]), hide_index=True,
+        width="content", alt=_("What each model took for the same prompt"),
+    )  # fmt: skip
     if any((turn.facts.get("queue_ms") or 0) > 0 for turn in answers):
         st.caption(_("Models of one machine took turns, so that neither slowed the other."))
     models = [str(turn.facts.get("model")) for turn in answers]

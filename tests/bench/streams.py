@@ -21,7 +21,7 @@ PROMPT = f"#tokens={TOKENS} #paragraph=60 #pace={1 / PER_S} #slow={FIRST_S}"
 PERFECT_S = FIRST_S + TOKENS / PER_S
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
-PLAIN = '''
+PLAIN = """
 import os
 import streamlit as st
 from google import genai
@@ -40,7 +40,7 @@ if prompt:
         st.write(prompt)
     with st.chat_message("assistant"):
         st.write_stream(words(prompt))
-'''
+"""
 
 
 def streamed_answer(folder: Path) -> list[str]:
@@ -74,14 +74,10 @@ def many_streams(folder: Path) -> list[str]:
     ]
 
 
-async def watch(
-    url: str, pid: int, cookie: str, people: int
-) -> tuple[list[Seen], float, float]:
+async def watch(url: str, pid: int, cookie: str, people: int) -> tuple[list[Seen], float, float]:
     """Everybody asks at the same moment; returns what they saw, and the server's CPU seconds."""
     async with contextlib.AsyncExitStack() as stack:
-        visitors = [
-            await stack.enter_async_context(Visitor(url, cookie)) for _ in range(people)
-        ]
+        visitors = [await stack.enter_async_context(Visitor(url, cookie)) for _ in range(people)]
         for visitor in visitors:  # a prompt before, so that nothing is loaded on the clock
             await visitor.ask("good morning", "good", "morning")
         await asyncio.sleep(1)

@@ -35,7 +35,7 @@ class Visitor:
     def __init__(self, url: str, cookie: str = "", query: str = "") -> None:
         self._url, self._cookie, self._query = url, cookie, query
         self._socket: ClientConnection | None = None
-        self._chat_input = ""
+        self._chat_input = self._fragment = self._page = ""
 
     async def __aenter__(self) -> "Visitor":
         self._socket = await connect(
@@ -65,6 +65,8 @@ class Visitor:
         state = WidgetState(id=self._chat_input)
         state.chat_input_value.data = text
         message.rerun_script.widget_states.widgets.append(state)
+        message.rerun_script.fragment_id = self._fragment
+        message.rerun_script.page_script_hash = self._page
         seen, started = Seen(), time.perf_counter()
         await self._send(message)
         assert self._socket
@@ -101,8 +103,11 @@ class Visitor:
         async for raw in self._socket:
             assert isinstance(raw, bytes)
             message = ForwardMsg.FromString(raw)
+            if message.WhichOneof("type") == "new_session":
+                self._page = message.new_session.page_script_hash
             element = message.delta.new_element
             if element.WhichOneof("type") == "chat_input":
                 self._chat_input = element.chat_input.id
+                self._fragment = message.delta.fragment_id
             if over(message):
                 return

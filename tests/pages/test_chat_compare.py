@@ -27,9 +27,8 @@ from tests.pages.test_chat import (
 
 def table(page: AppTest) -> list[list[str]]:
     """The last table's rows, its head first."""
-    lines = next(text for text in reversed(texts(page)) if text.startswith("| Model")).split("\n")
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    return [rows[0], *rows[2:]]
+    frame = page.table[-1].value
+    return [list(frame.columns), *frame.to_numpy().tolist()]
 
 
 def mark(page: AppTest):
@@ -74,7 +73,7 @@ def test_an_answer_alone_is_compared_with_nothing(open_page: Open) -> None:
     """One model needs no table and no verdict."""
     page = say(open_page(), "one")
 
-    assert not any(text.startswith("| Model") for text in texts(page))
+    assert len(page.table) == 0
     assert not any(str(one.key).startswith("chat_mark") for one in page.segmented_control)
 
 
