@@ -11,13 +11,13 @@ from lib.core.snippets_source import (
     curl,
     file_names,
     given,
-    named_levels,
     program,
     python,
     python_bytes,
     reads,
     shell_base64,
 )
+from lib.core.thinking import named_levels
 
 # That is why the window is always in the code: nothing in an answer tells that it was too small.
 _CUT = "Ollama cuts what does not fit into num_ctx without a word, and its own default is small."

@@ -13,10 +13,12 @@ WIDTH = 76  # characters of a line before it is broken up
 _PIECE = re.compile(rf".{{1,{WIDTH}}}(?:\s|\Z)|.{{1,{WIDTH}}}", re.DOTALL)
 _STEMS = {"image": "picture", "audio": "sound", "video": "film", "pdf": "document"}
 _ENDINGS = {
-    "image/jpeg": "jpg", "audio/mp4": "m4a", "video/quicktime": "mov", "video/mpeg": "mpg",
+    "image/jpeg": "jpg",
+    "audio/mp4": "m4a",
+    "video/quicktime": "mov",
+    "video/mpeg": "mpg",
     "video/3gpp": "3gp",
-}  # fmt: skip
-_NAMED_LEVELS = re.compile("gpt-?oss", re.IGNORECASE)
+}
 
 
 class Code(str):
@@ -33,11 +35,6 @@ def file_names(request: Request) -> dict[Media, str]:
         ending = _ENDINGS.get(media.mime) or re.sub("[^a-z0-9]", "", media.mime.partition("/")[2])
         names[media] = f"{stem}-{counts[stem]}.{ending}"
     return names
-
-
-def named_levels(model: str) -> bool:
-    """Whether an open model's levels of thinking are words, and not just on and off."""
-    return bool(_NAMED_LEVELS.search(model))
 
 
 def given(**fields: Any) -> dict[str, Any]:

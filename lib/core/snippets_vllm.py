@@ -11,13 +11,13 @@ from lib.core.snippets_source import (
     curl,
     file_names,
     given,
-    named_levels,
     program,
     python,
     quoted,
     reads,
     shell_base64,
 )
+from lib.core.thinking import named_levels
 
 _KEY = "YOUR_VLLM_API_KEY"
 _BASE64 = """

@@ -25,9 +25,10 @@ from lib.core.chat import (
     Usage,
 )
 from lib.core.errors import AppError, BadReply, NoConnection
+from lib.core.thinking import named_levels
 from lib.providers.hosts import Clients, Hosts
 from lib.providers.ollama_wire import arguments, surely_cut, window
-from lib.providers.reads import by_name, named_levels
+from lib.providers.reads import by_name
 from lib.providers.wire import client_options, from_status, our_errors, retry_after_s
 
 WHO = "Ollama"

@@ -20,8 +20,8 @@ from lib.core.chat import (
     Usage,
 )
 from lib.core.errors import AppError, BadReply, Unreachable
+from lib.core.thinking import named_levels
 from lib.providers.line import Line
-from lib.providers.reads import named_levels
 from lib.providers.wire import (
     client2,
     from_status,

@@ -3,6 +3,7 @@
 import re
 
 from lib.core.chat import Modality, Thinking
+from lib.core.thinking import named_levels
 
 # Families whose every size sees, and marks that model makers put into the names of those that do.
 # Gemma 3 sees from 4B on. Source: the families' model cards and Ollama's library, 2026-11-22.
@@ -30,7 +31,6 @@ _THINKS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _CAN_THINK = re.compile(r"gemma-?4", re.IGNORECASE)
-_NAMED_LEVELS = re.compile(r"gpt-?oss", re.IGNORECASE)  # it thinks always, more or less of it
 
 
 def levels_by_name(name: str) -> tuple[Thinking, ...]:
@@ -43,8 +43,3 @@ def levels_by_name(name: str) -> tuple[Thinking, ...]:
 def thinks_by_name(name: str) -> bool:
     """Whether the name says that a model thinks unless it is told not to."""
     return bool(_THINKS.search(name))
-
-
-def named_levels(name: str) -> bool:
-    """Whether its levels are words, and not just on and off."""
-    return bool(_NAMED_LEVELS.search(name))

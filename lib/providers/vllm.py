@@ -3,9 +3,10 @@
 from collections.abc import Generator
 
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
+from lib.core.thinking import named_levels
 from lib.providers.hosts import Hosts
 from lib.providers.openai_wire import ChoiceForm, OpenAIWire
-from lib.providers.reads import by_name, levels_by_name, named_levels, thinks_by_name
+from lib.providers.reads import by_name, levels_by_name, thinks_by_name
 
 WHO = "vLLM"
 LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a dead host

@@ -10,7 +10,7 @@ from lib.core.snippets import files, snippets
 from lib.core.tokens import about
 from lib.web import chat_footer, chat_settings, chat_state, kit
 from lib.web.texts import UNKNOWN, _, number, usd
-from lib.work.draft import draft, last_prompt
+from lib.work.draft import draft, last_prompt, window_of
 from lib.work.models import Choice
 from lib.work.weigh import Weight, weigh
 
@@ -128,7 +128,7 @@ def _code(conversation: str | None, choices: Sequence[Choice], options: Request)
         with kit.friendly_errors():  # one that cannot read the picture leaves the others
             request = draft(kit.app(), conversation, choice, said, options, position)
             names |= files(request)
-            for language, source in snippets(choice.info.provider, request).items():
+            for language, source in _sources(choice, request).items():
                 title = language if len(choices) == 1 else f"{choice.info.name} · {language}"
                 sources[title] = source
     tabs = st.tabs(list(sources)) if sources else []
@@ -139,3 +139,7 @@ def _code(conversation: str | None, choices: Sequence[Choice], options: Request)
             _("{file}, which the code reads").format(file=name), part.data, name, part.mime,
             key=f"chat_code_{name}", on_click="ignore",
         )  # fmt: skip
+
+
+def _sources(choice: Choice, request: Request) -> dict[str, str]:
+    return snippets(choice.info.provider, request, num_ctx=window_of(choice, request))

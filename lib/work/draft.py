@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lib.core.chat import Media, Message, Request
+from lib.providers.ollama_wire import window
 from lib.work.app import App
 from lib.work.ask import fit
 from lib.work.history import history
@@ -28,6 +29,13 @@ def draft(
     better = app.marks.of(conversation)
     told = history(earlier, better, choice.info, app.conversations.media)
     return fit(choice.info, replace(options, messages=(*told, said)))
+
+
+def window_of(choice: Choice, request: Request) -> int | None:
+    """The window in tokens that Ollama is told to keep for a request; None for the others."""
+    if choice.info.provider != "ollama":
+        return None
+    return window(request, choice.info.context_tokens)
 
 
 def last_prompt(app: App, conversation: str) -> tuple[int, Message] | None:

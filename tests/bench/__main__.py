@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import bulk, calls, estimate, health, start
+from tests.bench import bulk, calls, estimate, health, start, streams
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     measurements: list[Callable[[Path], list[str]]] = [
         calls.cpu_per_call, start.start_to_healthy, health.health_under_load,
         estimate.sweep_of_everything, bulk.bulk_rows, bulk.bulk_memory,
+        streams.streamed_answer, streams.many_streams,
     ]  # fmt: skip
     for measure in measurements:
         with tempfile.TemporaryDirectory() as folder:

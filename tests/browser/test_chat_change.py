@@ -151,8 +151,9 @@ def test_two_tabs_on_one_conversation(visit: Visit) -> None:
     expect(footer(page)).to_contain_text("stopped")
     assert answer(other).inner_text() == answer(page).inner_text()
     say(page, "and now")
-    say(other, "from the other one")
+    ask(other, "from the other one")
     expect(messages(other)).to_have_count(6)
+    expect(footer(other)).to_contain_text("tok/s")
 
 
 def test_a_prompt_too_long_is_sent_all_the_same(visit: Visit) -> None:

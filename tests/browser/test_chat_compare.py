@@ -23,19 +23,23 @@ SCROLLS_SIDEWAYS = """element => {
   return found;
 }"""
 
+BELOW_EACH_OTHER = """([first, second]) =>
+  first.getBoundingClientRect().bottom <= second.getBoundingClientRect().top"""
+
 
 def add_model(page: Page, model: str) -> None:
     picker = page.get_by_role("combobox", name="Models")
     picker.fill(model)
     page.get_by_role("option", name=model, exact=True).click()
-    expect(page.get_by_role("button", name=f"Remove {model}")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=f"Remove {model}")).to_be_visible()
 
 
 def cells(page: Page, column: int) -> list[str]:
     """A column of the comparison, its head left out."""
-    rows = page.get_by_role("table").last.get_by_role("row").all()
-    return [row.get_by_role("cell").nth(column).inner_text() for row in rows[1:]]
+    rows = page.get_by_role("table").last.get_by_role("row")
+    expect(rows).to_have_count(3)
+    return [row.get_by_role("cell").nth(column).inner_text() for row in rows.all()[1:]]
 
 
 def test_two_models_answer_about_a_picture(visit: Visit, fake: FakeServer) -> None:
@@ -92,12 +96,9 @@ def test_a_comparison_on_a_phone(visit: Visit, dark: bool) -> None:
     page = visit(BOTH, width=390, dark=dark)
     ask(page, "a long line of words " * 20)
     expect(page.get_by_text("Which was better?")).to_be_visible()
-    first, second = page.get_by_test_id("stChatMessage").last.get_by_test_id("stColumn").all()
-    upper, lower = first.bounding_box(), second.bounding_box()
+    answers = page.get_by_test_id("stChatMessage").last
 
-    assert upper
-    assert lower
-    assert upper["y"] + upper["height"] <= lower["y"]
+    assert answers.get_by_test_id("stColumn").evaluate_all(BELOW_EACH_OTHER)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.get_by_test_id("stChatMessage").last.evaluate(SCROLLS_SIDEWAYS) == []
+    assert answers.evaluate(SCROLLS_SIDEWAYS) == []
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_in_viewport()
