@@ -18,15 +18,14 @@ from lib.store.ledger import new_id
 
 OPENING_CHARACTERS = 60  # of a first prompt, as a title
 TITLE_CHARACTERS = 120
-MOST_SEARCHED = 200  # characters
-MOST_ANSWERS = 4  # to one prompt
+MOST_SEARCHED, MOST_ANSWERS = 200, 4  # characters; models for one prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One stored message. `facts` is what its footer tells: model, finish, usage, cost, error.
+    """One stored message; `media` are the names of its files.
 
-    `media` are the names of its files.
+    `facts` is what its footer tells: model, finish, usage, cost, error.
     """
 
     position: int
