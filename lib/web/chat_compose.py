@@ -27,16 +27,19 @@ def box(conversation: str | None, models: list[ModelInfo], writing: bool) -> Non
         _show_editing(conversation)
         _show_held(conversation)
         _show_tray()
-    st.chat_input(
-        _("Stop the answer to ask the next") if writing else _("Ask anything"),
-        key=INPUT,
-        accept_file="multiple",
-        accept_audio=True,
-        file_type=FILE_TYPES,
-        disabled=not models or writing,
-        on_submit=_submit,
-        args=(conversation,),
-    )
+    # The root, although this runs in a fragment: only an input that Streamlit itself puts at the
+    # bottom makes the browser follow a growing answer (a browser test fails if that changes).
+    with st._main:
+        st.chat_input(
+            _("Stop the answer to ask the next") if writing else _("Ask anything"),
+            key=INPUT,
+            accept_file="multiple",
+            accept_audio=True,
+            file_type=FILE_TYPES,
+            disabled=not models or writing,
+            on_submit=_submit,
+            args=(conversation,),
+        )
 
 
 def add_panel(models: list[ModelInfo]) -> None:

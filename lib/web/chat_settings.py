@@ -69,8 +69,7 @@ def panel(models: list[ModelInfo]) -> None:
         return
     with settings:
         _presets()
-        fields = {**st.session_state.get(_FIELDS, {}), **_widgets(models)}
-        st.session_state[_FIELDS] = {k: v for k, v in fields.items() if v not in (None, "", [])}
+        _widgets(models)
         _save_preset()
 
 
@@ -85,59 +84,44 @@ def _label() -> str:
     return found
 
 
-def _widgets(models: list[ModelInfo]) -> dict[str, Any]:
-    """Values by field; None is «as the model does it by itself», which is not sent."""
-    now = {"max_tokens": MAX_TOKENS, **st.session_state.get(_FIELDS, {})}
-    found: dict[str, Any] = {}
-
-    def keyed(name: str) -> str:
-        # The value goes through the key alone: with another default the field could not be emptied.
-        key, given = _key(name), now.get(name)
-        if key not in st.session_state and given is not None:
-            st.session_state[key] = given
-        return key
-
-    found["system"] = st.text_area(_("System prompt"), key=keyed("system"))
-    found["max_tokens"] = st.number_input(
-        _("Longest answer (tokens)"), 1, 1_000_000, None, 256, key=keyed("max_tokens"),
-        placeholder=number(MAX_TOKENS),
-    )  # fmt: skip
+def _widgets(models: list[ModelInfo]) -> None:
+    """What is left empty is «as the model does it by itself» and not sent."""
     own = _("as the model does it")
+    st.text_area(_("System prompt"), **_kept("system"))
+    st.number_input(
+        _("Longest answer (tokens)"), 1, 1_000_000, None, 256, placeholder=number(MAX_TOKENS),
+        **_kept("max_tokens", MAX_TOKENS),
+    )  # fmt: skip
     if _any(models, "temperature"):
-        found["temperature"] = st.number_input(
-            _("Temperature"), 0.0, 2.0, None, 0.1, key=keyed("temperature"), placeholder=own,
+        st.number_input(
+            _("Temperature"), 0.0, 2.0, None, 0.1, placeholder=own, **_kept("temperature"),
             help=_not_taken(models, "temperature"),
         )  # fmt: skip
     if _any(models, "top_p"):
-        found["top_p"] = st.number_input(
-            _("Top-p"), 0.01, 1.0, None, 0.05, key=keyed("top_p"), placeholder=own,
+        st.number_input(
+            _("Top-p"), 0.01, 1.0, None, 0.05, placeholder=own, **_kept("top_p"),
             help=_not_taken(models, "top_p"),
         )  # fmt: skip
     if _any(models, "seed"):
-        found["seed"] = st.number_input(
-            _("Seed"), 0, 2**31 - 1, None, key=keyed("seed"), placeholder=own,
+        st.number_input(
+            _("Seed"), 0, 2**31 - 1, None, placeholder=own, **_kept("seed"),
             help=_not_taken(models, "seed"),
         )  # fmt: skip
-    found |= _choices(models, now)
-    return found
+    _choices(models)
 
 
-def _choices(models: list[ModelInfo], now: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _choices(models: list[ModelInfo]) -> None:
     if _any(models, "stop"):
-        stop = now.get("stop", [])
-        st.session_state.setdefault(_key("stop"), stop)
-        found["stop"] = st.multiselect(
-            _("Stop at"), stop, accept_new_options=True, key=_key("stop"),
-            placeholder=_("type a text and press Enter"), max_selections=4,
+        st.multiselect(
+            _("Stop at"), st.session_state.get(_FIELDS, {}).get("stop", []), **_kept("stop"),
+            accept_new_options=True, placeholder=_("type a text and press Enter"),
+            max_selections=4,
         )  # fmt: skip
     levels = [level for level in _LEVELS if any(level in info.thinking for info in models)]
     if levels:
-        found["thinking"] = _segments(_("Thinking"), levels, "thinking", now)
+        _segments(_("Thinking"), levels, "thinking")
     if _any(models, "media_resolution"):
-        found["media_resolution"] = _segments(
-            _("Look at pictures with a resolution"), list(_LEVELS)[1:], "media_resolution", now
-        )
+        _segments(_("Look at pictures with a resolution"), list(_LEVELS)[1:], "media_resolution")
     st.text_area(
         _("JSON schema of the answer"), key=_SCHEMA, persist_state="session",
         placeholder='{"type": "object", "properties": {"total": {"type": "number"}}}',
@@ -146,17 +130,31 @@ def _choices(models: list[ModelInfo], now: dict[str, Any]) -> dict[str, Any]:
         options()
     except AppError as error:
         kit.show_error(error)
-    return found
 
 
-def _segments(label: str, levels: list[str], name: str, now: dict[str, Any]) -> Any:
-    key = _key(name)
-    if key not in st.session_state and now.get(name) in levels:
-        st.session_state[key] = now[name]
-    return st.segmented_control(
-        label, levels, key=key, format_func=_LEVELS.__getitem__,
+def _segments(label: str, levels: list[str], name: str) -> None:
+    st.segmented_control(
+        label, levels, **_kept(name), format_func=_LEVELS.__getitem__,
         help=_("None chosen: as the model does it by itself."),
     )  # fmt: skip
+
+
+def _kept(name: str, otherwise: Any = None) -> dict[str, Any]:
+    """What a widget needs to show a field and to write it.
+
+    The value goes through the key alone: with another default, a field could not be emptied.
+    """
+    key, now = _key(name), st.session_state.get(_FIELDS, {}).get(name, otherwise)
+    if key not in st.session_state and now is not None:
+        st.session_state[key] = now
+    return {"key": key, "on_change": _keep, "args": (name,)}
+
+
+def _keep(name: str) -> None:
+    # In a callback: one click beside the panel ends a change and closes the panel, both at once.
+    value = st.session_state.get(_key(name))
+    others = {k: v for k, v in st.session_state.get(_FIELDS, {}).items() if k != name}
+    st.session_state[_FIELDS] = others | ({} if value in (None, "", []) else {name: value})
 
 
 def _any(models: list[ModelInfo], option: Option) -> bool:

@@ -178,5 +178,6 @@ def test_the_page_is_clean(visit: Visit) -> None:
 def attach(page: Page, name: str, data: bytes) -> None:
     with page.expect_file_chooser() as chooser:
         page.get_by_test_id("stChatInputFileUploadButton").click()
-    chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": data})
+    with page.expect_response(lambda reply: "upload_file" in reply.url):
+        chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": data})
     expect(page.get_by_text(name)).to_be_visible()

@@ -105,6 +105,21 @@ def test_a_panel_is_used_while_an_answer_is_written(visit: Visit) -> None:
     assert words == [f"w{n}" for n in range(1, 301)]
 
 
+def test_a_click_beside_the_settings_keeps_them(visit: Visit, fake: FakeServer) -> None:
+    """It ends what was being typed and closes the panel; both count."""
+    page = visit(OLLAMA)
+    for label, value in (("System prompt", "be brief"), ("Temperature", "0.30")):
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_label(label).fill(value)
+        page.mouse.click(1100, 500)
+        expect(page.get_by_label(label)).to_be_hidden()
+    say(page, "hello")
+
+    sent = fake.asked[-1].body
+    assert sent["messages"][0]["content"] == "be brief"
+    assert sent["options"]["temperature"] == 0.3
+
+
 def test_a_field_can_be_emptied(visit: Visit, fake: FakeServer) -> None:
     """What was set once can be left to the model again."""
     page = visit(OLLAMA)
