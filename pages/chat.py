@@ -26,8 +26,8 @@ with st.container(horizontal=True):
     chat_tools.panels(conversation)
 
 
-@st.fragment  # a prompt draws this part alone: half the work before its first token
-def talk() -> None:
+def talk(watch_s: float | None = None) -> None:
+    """The conversation and the line to type into; watches what is being written for so long."""
     conversation = chat_state.current()
     live = kit.chats().live(conversation) if conversation else {}
     growing: list[chat_live.Live] = []
@@ -40,8 +40,14 @@ def talk() -> None:
             chat_live.stop_button(growing)
         chat_compose.box(conversation, models, writing=bool(growing))
     if growing:
-        chat_live.follow(growing)
+        chat_live.follow(growing, watch_s)
         st.rerun()
 
 
-talk()
+# A prompt draws a fragment: half the work before its first token. But no click in a fragment can
+# interrupt a run, Stop least of all, so after a moment the whole page takes over.
+if conversation and kit.chats().live(conversation):
+    with st.container():
+        talk()
+else:
+    st.fragment(talk)(chat_live.FIRST_S)

@@ -10,6 +10,8 @@ _KEPT = (
     "system", "max_tokens", "temperature", "top_p", "seed", "stop", "json_schema", "thinking",
     "media_resolution",
 )  # fmt: skip
+MOST_STOPS = 4  # what OpenAI's dialect takes; Gemini takes five
+MOST_NESTED = 60  # levels of a JSON schema; code is written by recursion
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _KINDS: dict[str, tuple[type, ...]] = {
     "system": (str,),
@@ -62,8 +64,29 @@ def _checked(name: str, value: Any) -> Any:
         low, high = _RANGES[name]
         if not low <= value <= high:
             raise BadInput(f"{name}: a number from {low} to {high} is wanted.")
-    if name == "stop":
-        if not all(isinstance(word, str) and word for word in value):
-            raise BadInput("stop: texts are wanted, none of them empty.")
-        return tuple(value)
-    return value
+    if name == "json_schema" and _is_too_deep(value):
+        raise BadInput(f"json_schema: more than {MOST_NESTED} levels cannot be sent.")
+    return _stops(value) if name == "stop" else value
+
+
+def _stops(words: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(word, str) and 0 < len(word) <= 200 for word in words):
+        raise BadInput("stop: texts are wanted, none of them empty or very long.")
+    if len(words) > MOST_STOPS:
+        raise BadInput(f"stop: at most {MOST_STOPS} texts are wanted.")
+    return tuple(words)
+
+
+def _is_too_deep(schema: dict[str, Any]) -> bool:
+    level: list[Any] = [schema]
+    for _ in range(MOST_NESTED):
+        level = [part for one in level for part in _parts(one)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from lib.core.chat import Media, ModelInfo
-from lib.core.errors import AppError
+from lib.core.errors import AppError, BadInput
 from lib.core.media import read_media, shrink
 from lib.web import chat_settings, chat_state, chat_tools, kit
 from lib.web.chat_state import INPUT
@@ -91,8 +91,10 @@ def _tray() -> list[Media]:
 
 def attach(*media: Media) -> None:
     """Put files onto the tray of the next prompt; pictures are scaled once, here."""
+    if len(_tray()) + len(media) > MOST_FILES:
+        raise BadInput(f"files: {MOST_FILES} at most go with a prompt.", "Send fewer at once.")
     scaled = [shrink(part) if part.modality == "image" else part for part in media]
-    st.session_state[_TRAY] = [*_tray(), *scaled][:MOST_FILES]
+    st.session_state[_TRAY] = [*_tray(), *scaled]
 
 
 def _show_tray() -> None:
@@ -109,12 +111,13 @@ def _show_tray() -> None:
                     st.caption(f"{part.mime}, {number(len(part.data) / 1000)} kB")
                 st.button(
                     _("Remove"), key=f"chat_untray_{index}", type="tertiary",
-                    icon=":material/close:", on_click=_take_off, args=(index,),
+                    icon=":material/close:", on_click=_take_off, args=(part,),
                 )  # fmt: skip
 
 
-def _take_off(index: int) -> None:
-    del _tray()[index]
+def _take_off(part: Media) -> None:
+    if part in _tray():
+        _tray().remove(part)
 
 
 def begin_edit(conversation: str, position: int, text: str) -> None:
@@ -148,7 +151,7 @@ def _show_held(conversation: str | None) -> None:
         text, why = held
         st.warning(why, icon=":material/data_alert:")
         st.button(
-            _("Send it all the same"), key="chat_anyway", on_click=_send_anyway,
+            _("Send it unchanged all the same"), key="chat_anyway", on_click=_send_anyway,
             args=(conversation, text),
         )  # fmt: skip
 
@@ -159,13 +162,16 @@ def _send_anyway(conversation: str | None, text: str) -> None:
 
 
 def _submit(conversation: str | None) -> None:
-    said = st.session_state[INPUT]
-    try:
-        attach(*[read_media(data, field) for field, data in _uploads(said)])
-    except AppError as error:
-        _give_back(said.text, error)
-        return
-    _send(conversation, said.text)
+    said, problems = st.session_state[INPUT], []
+    for field, data in _uploads(said):
+        try:
+            attach(read_media(data, field))
+        except AppError as error:  # the others are kept
+            problems.append(error)
+    if problems:
+        _give_back(said.text, problems[0])
+    else:
+        _send(conversation, said.text)
 
 
 def _uploads(said: Any) -> list[tuple[str, bytes]]:
@@ -187,6 +193,7 @@ def _send(conversation: str | None, text: str, anyway: bool = False) -> None:
                 return
         if conversation and editing is not None:
             kit.chats().edit(conversation, editing, choices, text, options, media or None)
+            chat_state.look_back(None)
         else:
             chat_state.stay(kit.chats().say(conversation, choices, text, media, options))
     except AppError as error:

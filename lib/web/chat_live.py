@@ -14,6 +14,7 @@ from lib.work.generation import Generation, stop
 # answer costs more than this many characters a second; the last word still comes within the most.
 REDRAW_S, MOST_REDRAW_S, CHARACTERS_PER_S = 0.1, 0.4, 12_000
 TICK_S = 0.5  # of the seconds shown while nothing comes
+FIRST_S = 1.0  # an answer's first moment, in which many ask at once and nobody wants to stop yet
 
 
 class Live:
@@ -29,7 +30,7 @@ class Live:
 
     @property
     def begun(self) -> bool:
-        return self._taken > 0
+        return self._taken > 0 or bool(self.generation.thoughts)
 
     @property
     def size(self) -> int:
@@ -43,7 +44,7 @@ class Live:
         if new:
             self._taken += len(new)
             self._take("".join(new))
-        elif not self.begun:
+        elif not self._taken:
             self._show_waiting()
         return over
 
@@ -81,15 +82,16 @@ def stop_button(lives: Sequence[Live]) -> None:
     )  # fmt: skip
 
 
-def follow(lives: Sequence[Live]) -> None:
-    """Watch until all of them are over."""
+def follow(lives: Sequence[Live], most_s: float | None = None) -> None:
+    """Watch until all of them are over, or for `most_s` seconds."""
+    until = float("inf") if most_s is None else time.monotonic() + most_s
     changed = threading.Event()
     for live in lives:
         live.generation.listen(changed.set)
     try:
         while True:
             changed.clear()
-            if all([live.draw() for live in lives]):
+            if all([live.draw() for live in lives]) or time.monotonic() > until:
                 return
             if any(live.begun for live in lives):  # a first word is shown the moment it comes
                 characters = sum(live.size for live in lives)

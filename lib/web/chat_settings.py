@@ -37,7 +37,7 @@ def options() -> Request:
 def _read_schema(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise BadInput(
             f"JSON schema: not valid JSON, line {line}.", "Correct it in the settings, or empty it."

@@ -39,6 +39,7 @@ def go(conversation: str | None = None) -> None:
     """Open a conversation, or none: a new chat keeps the models and settings chosen."""
     if conversation is None:
         look_back(None)
+        st.session_state.pop(_LOADED, None)
         st.query_params.pop(URL_FIELD, None)
         return
     _restore(conversation)

@@ -126,6 +126,7 @@ def _again(conversation: str, prompt: int) -> None:
             conversation, prompt, chat_state.picked(), chat_settings.options()
         )
     )
+    chat_state.look_back(None)  # the answers are the newest messages now
 
 
 def _show_answers(conversation: str, one: Round, live: dict[int, Generation]) -> list[Live]:
@@ -187,7 +188,7 @@ def _compare(conversation: str, prompt: int, answers: list[Turn]) -> None:
     if any((turn.facts.get("queue_ms") or 0) > 0 for turn in answers):
         st.caption(_("Models of one machine took turns, so that neither slowed the other."))
     models = [str(turn.facts.get("model")) for turn in answers]
-    key, tie = f"chat_mark_{conversation}_{prompt}", _("a tie")
+    key, tie = f"chat_mark_{conversation}_{prompt}_{answers[0].facts.get('asked')}", _("a tie")
     if key not in st.session_state:
         marks = kit.app().marks.of(conversation)
         st.session_state[key] = (marks[prompt] or tie) if prompt in marks else None

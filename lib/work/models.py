@@ -68,6 +68,12 @@ class Models:
                 self._list()
             return self._listed
 
+    def _look_again(self) -> None:
+        """Ask everyone now, unless that was done in the last seconds."""
+        with self._lock:
+            if self._now() - self._listed_at > FRESH_S:
+                self._list()
+
     def _renew(self) -> None:
         try:
             self._list()
@@ -116,6 +122,9 @@ class Models:
         choice = self.find(model)
         info = choice.info
         listed = [one for one in self.all() if one.provider == info.provider and one.available]
+        if not any(_is(one, info.name) for one in listed):  # perhaps pulled a moment ago
+            self._look_again()
+            listed = [one for one in self.all() if one.provider == info.provider and one.available]
         if not listed or any(_is(one, info.name) for one in listed):
             return choice
         # The list of Gemini is our catalogue's, so Google itself is asked about any other name.
@@ -150,6 +159,9 @@ class Models:
 
     def _bare(self, name: str) -> ModelInfo:
         named = [info for info in self.all() if _is(info, name)]
+        if not named:
+            self._look_again()
+            named = [info for info in self.all() if _is(info, name)]
         named = [info for info in named if info.available] or named
         if not named:
             raise ModelMissing(f"model: there is no model called {name[:100]} here.")

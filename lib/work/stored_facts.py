@@ -93,7 +93,7 @@ def _options(value: Any) -> bool:
 _MAYBE_COUNT, _MAYBE_NUMBER = _either(_none, _count), _either(_none, _number)
 _MAYBE_USD, _MAYBE_WORDS = _either(_none, _usd), _either(_none, _words)
 _FACTS: dict[str, Check] = {
-    "model": _text(r"[\w.:/@+ -]{1,220}"),
+    "model": _text(r"(?!.*//|www\.)[\w.:/@+ -]{1,220}"),
     "finish": lambda value: value in [finish.value for finish in Finish],
     "usage": _parts(
         input_tokens=_MAYBE_COUNT,

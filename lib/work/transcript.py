@@ -17,6 +17,7 @@ from lib.work.app import App
 from lib.work.stored_facts import is_model, known
 
 FORMAT, VERSION = "playground-conversation", 1
+MOST_PARTS = 4_000_000
 MOST_MESSAGES = 20_000
 
 
@@ -142,6 +143,9 @@ def _number(value: float | None, digits: int = 0) -> str:
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
+    # Each of them may become an object of a hundred bytes; files inside are base64, without any.
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_PARTS:
+        raise TooLarge("file: it has too many parts.", hint="Choose a JSON file saved here.")
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):

@@ -176,7 +176,7 @@ def test_a_prompt_too_long_is_sent_all_the_same(visit: Visit) -> None:
     page = visit(QWEN)
     ask(page, "word " * 32_000)
     expect(page.get_by_text("room for 32,768 tokens")).to_be_visible()
-    page.get_by_role("button", name="Send it all the same").click()
+    page.get_by_role("button", name="Send it unchanged all the same").click()
 
     expect(footer(page)).to_contain_text("32,000 tokens in", timeout=30_000)
     expect(box(page)).to_have_value("")

@@ -8,6 +8,14 @@ from lib.core.chat import Message, Request
 from lib.core.errors import BadInput
 from lib.core.options import from_fields, to_fields
 
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"items": schema}
+    return schema
+
+
 FULL = Request(
     "m", (Message("user", "hello"),), system="be brief", max_tokens=7, temperature=0.5, top_p=0.9,
     seed=3, stop=("END", "\n"), json_schema={"type": "object"}, thinking="low",
@@ -41,6 +49,9 @@ def test_what_was_not_set_is_not_kept() -> None:
         ({"max_tokens": True}, "max_tokens"),
         ({"stop": ["", "x"]}, "stop"),
         ({"stop": "x"}, "stop"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": ["x" * 201]}, "stop"),
+        ({"json_schema": nested(70)}, "json_schema"),
         ({"thinking": "deep"}, "thinking"),
         ({"json_schema": "{}"}, "json_schema"),
     ],
