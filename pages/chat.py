@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lib.web import (
+    budget_note,
     chat_compose,
     chat_list,
     chat_live,
@@ -24,6 +25,7 @@ with st.container(horizontal=True):
     chat_settings.panel(models)
     chat_compose.add_panel(models)
     chat_tools.panels(conversation)
+budget_note.show()
 
 
 def talk(watch_s: float | None = None) -> None:

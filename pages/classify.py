@@ -4,6 +4,7 @@ import streamlit as st
 
 from lib.store.jobs import Job
 from lib.web import (
+    budget_note,
     classify_draft,
     classify_file,
     classify_task,
@@ -52,6 +53,7 @@ else:
     jobs, draft = kit.app().jobs.all(), classify_draft.current()
     if not draft:
         st.caption(classify_file.WHAT_FOR)
+    budget_note.show()
     job_list.show_running(jobs)
     st.subheader(_("1. Your rows"))
     if draft:

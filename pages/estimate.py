@@ -15,5 +15,5 @@ with kit.friendly_errors():
     found = estimates.run(kit.app(), body)
     estimate_view.answer(found)
     figure = estimate_view.chart(found)
-    estimate_view.files(found, figure, estimate_controls.link())
+    estimate_view.files(found, figure, estimate_controls.link(), body)
     estimate_view.details(found)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.web import chat_models
+from lib.web import chat_models, logout
 from lib.web.texts import _
 
 # First, or the browser asks Google for the navigation's icon to show it in its tab.
@@ -12,6 +12,8 @@ page = st.navigation(
         st.Page("chat.py", title=_("Chat"), icon=":material/chat:", default=True),
         st.Page("classify.py", title=_("Classify"), icon=":material/label:"),
         st.Page("estimate.py", title=_("Estimate"), icon=":material/query_stats:"),
+        st.Page("usage.py", title=_("Usage"), icon=":material/payments:"),
+        *logout.pages(),
     ],
     position="top",
 )
@@ -20,6 +22,7 @@ wide = {
     "": chat_models.compares(),
     "classify": "job" in st.query_params,
     "estimate": True,
+    "usage": True,
 }.get(page.url_path, False)
 st.set_page_config(layout="wide" if wide else "centered")
 page.run()

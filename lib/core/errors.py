@@ -8,6 +8,8 @@ AppError
 ├── Unauthorized
 ├── NotFound
 ├── NotConfigured       a setting is missing
+├── Busy                this server has as much to do as it can carry
+├── StorageFailed       the database or the disk did not take it
 ├── OverBudget          refused before anything was sent
 │   └── JobOverBudget   by the job's own budget
 └── ProviderError       what came back, or did not, from a model
@@ -89,6 +91,16 @@ class NotFound(AppError):
 class NotConfigured(AppError):
     code, status = "not_configured", 503
     default_hint = "Set it in the environment or in .env, then start again."
+
+
+class Busy(AppError):
+    code, status, retryable = "busy", 503, True
+    default_hint = "Wait a little, then send it again."
+
+
+class StorageFailed(AppError):
+    code, status, retryable = "storage_failed", 503, True
+    default_hint = "Whoever runs this server should look at its disk and its database."
 
 
 class OverBudget(AppError):

@@ -5,19 +5,14 @@ Pure: bytes in, `Media` out. Sizes come from the file's own header before anythi
 
 import re
 from io import BytesIO
-from typing import Literal
 
 from PIL import Image, ImageOps
 
 from lib.core.chat import Media
 from lib.core.errors import AppError, BadInput, TooLarge
-
-Kind = Literal["PNG", "JPEG", "WEBP", "GIF"]
+from lib.core.picture_header import Kind, header_pixels
 
 MAX_PIXELS = 50_000_000
-# libjpeg repeats the whole picture for every scan, and an empty scan costs an attacker 10 bytes.
-MAX_JPEG_SCANS = 100
-MAX_JPEG_MARKERS = 5_000
 JPEG_QUALITY = 90
 
 _PICTURES = "PNG, JPEG, WebP or GIF"
@@ -47,8 +42,6 @@ _PATTERNS = (
     (rb"\x00\x00\x01[\xb3\xba]", "video/mpeg"),
     (rb"[\x00-\x1f].{3}(moov|mdat|wide)", "video/quicktime"),
 )
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def read_picture(data: bytes, field: str = "image") -> Media:
@@ -107,6 +100,12 @@ def read_media(data: bytes, field: str = "file") -> Media:
     return Media(mime, data)
 
 
+def pixels_of(data: bytes) -> int:
+    """How many pixels a picture's header promises; 0 for what is no picture."""
+    kind = _picture_kind(data)
+    return (header_pixels(kind, data) or 0) if kind else 0
+
+
 def _picture_kind(data: bytes) -> Kind | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
@@ -136,16 +135,15 @@ def _brand(data: bytes) -> str:
 
 def _decode(kind: Kind, data: bytes, field: str) -> Image.Image:
     """The first frame in memory. Pillow gets to see nothing before the header's size is checked."""
-    pixels = _header_pixels(kind, data)
+    pixels = header_pixels(kind, data)
     if pixels is None:
         raise _broken(field)
     if pixels > MAX_PIXELS:
         raise _too_large(field)
     try:
         image = Image.open(BytesIO(data), formats=[kind])
-        # A GIF's first frame may be larger than its header says.
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(field)
+        if image.width * image.height > pixels:
+            raise _broken(field)
         image.load()
     except AppError:
         raise
@@ -156,49 +154,6 @@ def _decode(kind: Kind, data: bytes, field: str) -> Image.Image:
     if kind == "PNG" and b"IEND" not in data:  # Pillow does not mind a missing end.
         raise _broken(field)
     return image
-
-
-def _header_pixels(kind: Kind, data: bytes) -> int | None:
-    if kind == "PNG":
-        return _number(data[16:20], "big") * _number(data[20:24], "big")
-    if kind == "GIF":
-        return _number(data[6:8]) * _number(data[8:10])
-    return _webp_pixels(data) if kind == "WEBP" else _jpeg_pixels(data)
-
-
-def _webp_pixels(data: bytes) -> int:
-    """Canvas size by RFC 9649, sections 2.5 to 2.7; 0 where the chunk is unknown."""
-    chunk = data[12:16]
-    if chunk == b"VP8 ":
-        return (_number(data[26:28]) & 0x3FFF) * (_number(data[28:30]) & 0x3FFF)
-    if chunk == b"VP8L":
-        bits = _number(data[21:25])
-        return ((bits & 0x3FFF) + 1) * (((bits >> 14) & 0x3FFF) + 1)
-    return (_number(data[24:27]) + 1) * (_number(data[27:30]) + 1) if chunk == b"VP8X" else 0
-
-
-def _jpeg_pixels(data: bytes) -> int | None:
-    """Width times height of the largest frame header; None for a bomb of scans or markers."""
-    position, pixels, scans = 2, 0, 0
-    for _ in range(MAX_JPEG_MARKERS):
-        marker = _JPEG_MARKER.search(data, position)
-        code = marker.group()[1] if marker else 0xD9
-        if marker is None or code == 0xD9:
-            return pixels
-        position = marker.end()
-        scans += code == 0xDA
-        if scans > MAX_JPEG_SCANS:
-            return None
-        if code in _JPEG_SIZES:
-            height, width = data[position + 3 : position + 5], data[position + 5 : position + 7]
-            pixels = max(pixels, _number(height, "big") * _number(width, "big"))
-        if code not in (0x01, 0xD8):
-            position += _number(data[position : position + 2], "big")
-    return None
-
-
-def _number(raw: bytes, order: Literal["little", "big"] = "little") -> int:
-    return int.from_bytes(raw, order)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -2,38 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from lib.core.chat import Media, Role
+from lib.core.chat import Media
 from lib.core.errors import BadInput, NotFound
 from lib.store import conversation_sql as sql
 from lib.store.database import Database, to_json
 from lib.store.ledger import new_id
+from lib.store.turn import Turn, columns, turn_of
+from lib.store.unsaved import Unsaved
+
+__all__ = ["MOST_ANSWERS", "Conversations", "Entry", "Turn", "name_of"]
 
 OPENING_CHARACTERS = 60  # of a first prompt, as a title
 TITLE_CHARACTERS = 120
 MOST_SEARCHED, MOST_ANSWERS = 200, 4  # characters; models for one prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One stored message; `media` are the names of its files.
-
-    `facts` is what its footer tells: model, finish, usage, cost, error.
-    """
-
-    position: int
-    role: Role
-    text: str
-    thought: str = ""
-    media: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +46,7 @@ class Conversations:
         self, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._database, self._now = database, now
+        self._unsaved = Unsaved(database, self._rewrite)
 
     def start(self, title: str, longest: int = OPENING_CHARACTERS) -> str:
         """A new conversation's id; the title is the first words of its first prompt."""
@@ -146,23 +137,21 @@ class Conversations:
         self._write(conversation, position, turns, media, settings)
 
     def rewrite(self, conversation: str, turn: Turn) -> None:
-        """Write a turn again while its answer grows; one that was removed stays removed."""
-        row = {**_row(conversation, turn), "now": self._time(), "settings": None}
-        with self._database.write() as connection:
-            # The conversation's row comes first everywhere: two writers must not wait crosswise.
-            connection.execute(sql.TOUCH, row)
-            connection.execute(sql.REWRITE, row)
+        """Write a turn again while its answer grows; one that was removed stays removed.
+
+        What the storage does not take now is written later. Until then it is read from memory, and
+        its fact `unsaved`, an error of the JSON API, says why.
+        """
+        self._unsaved.save(conversation, turn)
 
     def cut(self, conversation: str, position: int) -> None:
         """Remove what stands at and after `position`, with its marks and files."""
-        with self._database.write() as connection:
-            self._one_by_one(connection)
+        with self._removing(conversation, position) as connection:
             sql.forget_unused(connection, sql.cut(connection, conversation, position))
 
     def delete(self, conversation: str) -> None:
         """Remove it with its messages, marks and files."""
-        with self._database.write() as connection:
-            self._one_by_one(connection)
+        with self._removing(conversation, 0) as connection:
             connection.execute(sql.DELETE, {"conversation": conversation})
             sql.forget_unused(connection, sql.cut(connection, conversation, 0))
 
@@ -186,12 +175,11 @@ class Conversations:
             {"conversation": conversation, "position": turn.position, "name": name}
             for turn in turns for name in set(turn.media)
         ]  # fmt: skip
-        rows = [_row(conversation, turn) for turn in turns]
+        rows = [columns(conversation, turn) for turn in turns]
         kept = None if settings is None else to_json(settings)
         now = {"conversation": conversation, "now": self._time(), "settings": kept}
         try:
-            with self._database.write() as connection:
-                self._one_by_one(connection)
+            with self._removing(conversation, instead_of) as connection:
                 if not connection.execute(sql.TOUCH, now).rowcount:
                     raise NotFound("The conversation was deleted.", hint="Begin a new one.")
                 lost = []
@@ -206,15 +194,27 @@ class Conversations:
                 "conversation: another machine wrote in it at this moment.", hint="Send it again."
             ) from None
 
-    def _one_by_one(self, connection: sa.Connection) -> None:
-        """Nobody begins to use a file between the look that finds it unused and its removal."""
-        if not self._database.is_sqlite:  # whose writers take turns anyway
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
+    @contextmanager
+    def _removing(self, conversation: str, position: int | None) -> Iterator[sa.Connection]:
+        """A transaction that removes all from a position on; None: it removes nothing."""
+        kept = nullcontext() if position is None else self._unsaved.removing(conversation, position)
+        with kept, self._database.write() as connection:
+            # Nobody begins to use a file between the look that finds it unused and its removal.
+            if not self._database.is_sqlite:  # whose writers take turns anyway
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261124)"))
+            yield connection
+
+    def _rewrite(self, conversation: str, turn: Turn) -> None:
+        row = {**columns(conversation, turn), "now": self._time(), "settings": None}
+        with self._database.write() as connection:
+            # The conversation's row comes first everywhere: two writers must not wait crosswise.
+            connection.execute(sql.TOUCH, row)
+            connection.execute(sql.REWRITE, row)
 
     def _turns(self, statement: sa.TextClause, conversation: str, **values: Any) -> list[Turn]:
         with self._database.read() as connection:
             rows = connection.execute(statement, {"conversation": conversation, **values}).all()
-        return [_turn(row.position, row.role, json.loads(row.body)) for row in rows]
+        return self._unsaved.newest(conversation, [turn_of(row) for row in rows])
 
     def _value(self, statement: sa.TextClause, conversation: str) -> Any:
         with self._database.read() as connection:
@@ -231,20 +231,3 @@ class Conversations:
 def name_of(media: Media) -> str:
     """The name a file is stored under: the SHA-256 of its bytes in hexadecimal."""
     return hashlib.sha256(media.data).hexdigest()
-
-
-def _turn(position: int, role: Role, body: dict[str, Any]) -> Turn:
-    return Turn(
-        position, role, body["text"], body["thought"], tuple(body["media"]), dict(body["facts"])
-    )
-
-
-def _row(conversation: str, turn: Turn) -> dict[str, Any]:
-    body = {
-        "text": turn.text, "thought": turn.thought, "media": list(turn.media),
-        "facts": turn.facts,
-    }  # fmt: skip
-    return {
-        "conversation": conversation, "position": turn.position, "role": turn.role,
-        "body": to_json(body), "plain": sql.plain(turn.text),
-    }  # fmt: skip

@@ -2,21 +2,22 @@
 
 import contextlib
 import json
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from lib.core.errors import AppError
+from lib.core.errors import AppError, Busy
+from lib.store import engines
+from lib.store.late import Key, Late, Value
+from lib.store.storage_errors import AGAIN_S, in_our_words
 
 Result = TypeVar("Result")
 
-BUSY_S = 30.0  # how long a writer waits for another process's transaction
+BUSY_S = 30.0  # how long a writer waits for others, in this process and again in other ones
 
 # Applied once each, in order, and never edited: a change is a new entry. TEXT, BIGINT, BYTEA and
 # DOUBLE PRECISION mean the same to both databases.
@@ -94,6 +95,9 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "2026-11-22 presets": (
         "CREATE TABLE presets (name TEXT PRIMARY KEY, body TEXT NOT NULL, updated TEXT NOT NULL)",
     ),
+    "2026-11-22 plans": (
+        "CREATE TABLE plans (name TEXT PRIMARY KEY, body TEXT NOT NULL, updated TEXT NOT NULL)",
+    ),
 }
 
 
@@ -111,15 +115,21 @@ class _Turn:
 
 
 class Database:
-    """`url` is an SQLAlchemy URL; a missing SQLite file is created, with its folder."""
+    """`url` is an SQLAlchemy URL; a missing SQLite file is created, with its folder.
 
-    def __init__(self, url: str) -> None:
+    Who reads or writes gets Busy when others keep the database for longer than `busy_s`, and
+    StorageFailed when it, or its disk, is out of order. Only opening raises the driver's own error.
+    """
+
+    def __init__(self, url: str, busy_s: float = BUSY_S) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
+        open_engine = engines.sqlite if self.is_sqlite else engines.postgres
+        self.engine, self._busy_s = open_engine(url, busy_s), busy_s
         # SQLite has one writer; its own waiting sleeps and is unfair, this queue is neither.
-        self._writers = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self._writers = threading.Lock()
         self._turns: deque[_Turn] = deque()
         self._sharing = threading.Lock()
+        self._lates: list[Late[Any, Any]] = []
         self._migrate()
 
     def share(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -139,11 +149,10 @@ class Database:
 
     def _run_all(self, turns: list[_Turn]) -> None:
         try:
-            with self.write() as connection:
-                if not self.is_sqlite:  # machines in turn: their shared rows would deadlock
-                    connection.execute(_IN_TURN)
-                for turn in turns:
-                    _take(turn, connection)
+            self._run_together(turns)
+        except AppError as error:  # the storage's fault, and so everybody's
+            for turn in turns:
+                turn.error = error
         except Exception as error:
             if len(turns) > 1:  # nothing was committed; whose fault it is shows one by one
                 for turn in turns:
@@ -153,23 +162,54 @@ class Database:
         for turn in turns:
             turn.done = True
 
+    def _run_together(self, turns: list[_Turn]) -> None:
+        with self.write() as connection:
+            if not self.is_sqlite:  # machines in turn: their shared rows would deadlock
+                connection.execute(_IN_TURN)
+            for turn in turns:
+                _take(turn, connection)
+
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction: all of it or nothing."""
-        with self._writers, self.engine.begin() as connection:
+        with self._writer(), in_our_words(), self.engine.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _writer(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writers.acquire(timeout=self._busy_s):
+            raise Busy("Too many are waiting to write.", retry_after_s=AGAIN_S)
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Statements that change nothing; each sees the newest state."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with in_our_words(), self._reader() as connection:
             yield connection
 
+    def _reader(self) -> sa.Connection:
+        return self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def late(
+        self, write: Callable[[Key, Value], object], in_turn: bool = False
+    ) -> Late[Key, Value]:
+        """For what must not be lost when the storage fails; `close` tries for the last time."""
+        self._lates.append(Late(write, in_turn))
+        return self._lates[-1]
+
     def close(self) -> None:
+        for late in self._lates:
+            late.close()
         self.engine.dispose()
 
     def _migrate(self) -> None:
-        with self.write() as connection:
+        with self.engine.begin() as connection:
             if not self.is_sqlite:  # two machines may start at once
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261122)"))
             connection.execute(sa.text("CREATE TABLE IF NOT EXISTS migrations (name TEXT)"))
@@ -189,34 +229,6 @@ def _take(turn: _Turn, connection: sa.Connection) -> None:
         turn.result = turn.work(connection)
     except AppError as error:  # a refusal is an answer
         turn.error = error
-
-
-def _sqlite(url: str) -> sa.Engine:
-    path = url.removeprefix("sqlite:///")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_S, "isolation_level": None}, pool_size=10,
-        max_overflow=100,
-    )  # fmt: skip
-
-    @sa.event.listens_for(engine, "connect")
-    def _(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _(connection: sa.Connection) -> None:
-        # A transaction that reads first and writes later fails at once when another wrote between.
-        # Readers take no lock: they must not wait for a writer, nor it for them.
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _postgres(url: str) -> sa.Engine:
-    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
 
 
 def to_json(value: Any) -> str:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from lib.core.chat import Finish, Source, Usage
 from lib.core.errors import JobOverBudget, NotFound, OverBudget
+from lib.store import ledger_sql as sql
 from lib.store.database import Database
 
 PICO = Decimal(10) ** 12  # money is stored in whole 1e-12 USD: sums in SQL stay exact
@@ -68,6 +69,7 @@ class Ledger:
     ) -> None:
         self._database, self.budget_usd, self._now = database, budget_usd, now
         self._months: set[str] = set()  # whose row is known to be there
+        self._late = database.late(self._settle)
 
     def open(self, model: str, source: Source, reserve_usd: Decimal, job: str | None = None) -> str:
         """Reserve the worst case and write the call's row; raises OverBudget and writes nothing.
@@ -78,54 +80,81 @@ class Ledger:
         started, call = self._now(), new_id()
         month, reserve = f"{started:%Y-%m}", to_pico(reserve_usd)
         row = {
-            "id": call, "started": started.isoformat(timespec="microseconds"), "month": month,
+            "id": call, "started": _text(started), "month": month,
             "model": model, "source": source, "finish": Finish.INCOMPLETE.value,
             "reserve": reserve, "job": job,
         }  # fmt: skip
 
         def write(connection: sa.Connection) -> None:
             if month not in self._months:
-                connection.execute(_NEW_MONTH, {"month": month})
+                connection.execute(sql.NEW_MONTH, {"month": month})
+            self._reserve(connection, month, reserve, job)
             if job is not None:
-                self._check_job(connection, job, reserve)
-            budget = None if self.budget_usd is None or not reserve else to_pico(self.budget_usd)
-            if not self._reserve(connection, month, reserve, budget):
-                raise self._over(connection, month, reserve_usd)
-            if job is not None:
-                connection.execute(_OPEN_IN_JOB, {"job": job, "reserve": reserve})
-            connection.execute(_OPEN, row)
+                connection.execute(sql.OPEN_IN_JOB, {"job": job, "reserve": reserve})
+            connection.execute(sql.OPEN, row)
 
         self._database.share(write)
         self._months.add(month)
         return call
 
+    def extend(self, call: str, more_usd: Decimal) -> None:
+        """Reserve more for a call under way; raises OverBudget and changes nothing."""
+        more = to_pico(more_usd)
+
+        def write(connection: sa.Connection) -> None:
+            row = connection.execute(sql.FIND, {"id": call}).one()
+            if row.total_ms is not None:
+                return
+            self._reserve(connection, row.month, more, row.job)
+            if row.job is not None:
+                connection.execute(sql.EXTEND_IN_JOB, {"job": row.job, "reserve": more})
+            connection.execute(sql.EXTEND, {"id": call, "reserve": more})
+
+        self._database.share(write)
+
     def close(self, call: str, outcome: Outcome) -> None:
-        """Settle the reservation and complete the row. Closing twice changes nothing."""
+        """Settle the reservation and complete the row. Closing twice changes nothing.
+
+        What the storage does not take now is written later: nobody loses an answer over it. Until
+        then the row says «incomplete» and keeps its reservation.
+        """
+        self._late.save(call, outcome)
+
+    @property
+    def unsettled(self) -> int:
+        """How many calls have ended whose end is still to be written."""
+        return len(self._late)
+
+    def _settle(self, call: str, outcome: Outcome) -> None:
         cost = None if outcome.cost_usd is None else to_pico(outcome.cost_usd)
         facts = _columns(outcome)
 
         def write(connection: sa.Connection) -> None:
             find = {"id": call}
-            row = connection.execute(_FIND, find).one()
+            row = connection.execute(sql.FIND, find).one()
             keep = row.reserved_picousd if cost is None and not outcome.released else 0
-            if connection.execute(_CLOSE, {**facts, **find, "cost": cost, "keep": keep}).rowcount:
+            ended = {**facts, **find, "cost": cost, "keep": keep}
+            if connection.execute(sql.CLOSE, ended).rowcount:
                 settled = {"cost": cost or 0, "freed": row.reserved_picousd - keep}
-                connection.execute(_SETTLE, {**settled, "month": row.month})
+                connection.execute(sql.SETTLE, {**settled, "month": row.month})
                 if row.job is not None:
-                    connection.execute(_SETTLE_IN_JOB, {**settled, "job": row.job})
+                    connection.execute(sql.SETTLE_IN_JOB, {**settled, "job": row.job})
 
         self._database.share(write)
 
     def in_flight(self, longest_s: float, job: str | None = None) -> bool:
-        """Whether a call (of the job) is under way anywhere; older ones died with their process."""
-        since = self._now() - timedelta(seconds=longest_s)
-        values = {"since": since.isoformat(timespec="microseconds"), "job": job}
+        """Whether a call (of the job) is under way anywhere.
+
+        Older ones died with their process, and so did those that began when the clock was wrong.
+        """
+        now, longest = self._now(), timedelta(seconds=longest_s)
+        values = {"since": _text(now - longest), "until": _text(now + longest), "job": job}
         with self._database.read() as connection:
-            return connection.execute(_IN_FLIGHT, values).first() is not None
+            return connection.execute(sql.IN_FLIGHT, values).first() is not None
 
     def month(self) -> Month:
         with self._database.read() as connection:
-            row = connection.execute(_MONTH, {"month": f"{self._now():%Y-%m}"}).one_or_none()
+            row = connection.execute(sql.MONTH, {"month": f"{self._now():%Y-%m}"}).one_or_none()
         spent, reserved = (row.spent_picousd, row.reserved_picousd) if row else (0, 0)
         return Month(Decimal(spent) / PICO, Decimal(reserved) / PICO)
 
@@ -137,7 +166,7 @@ class Ledger:
 
     def _check_job(self, connection: sa.Connection, job: str, reserve: int) -> None:
         # Shared transactions run one after the other, so nobody can write between check and update.
-        row = connection.execute(_JOB, {"job": job}).one_or_none()
+        row = connection.execute(sql.JOB, {"job": job}).one_or_none()
         if row is None:
             raise NotFound("The job was deleted.")
         if row.budget_picousd is None or not reserve:
@@ -151,23 +180,30 @@ class Ledger:
             )
 
     def _reserve(
-        self, connection: sa.Connection, month: str, reserve: int, budget: int | None
-    ) -> bool:
+        self, connection: sa.Connection, month: str, reserve: int, job: str | None
+    ) -> None:
+        """Add to what the month has reserved, if that and the job's budget allow it."""
+        if job is not None:
+            self._check_job(connection, job, reserve)
         # One statement that checks and adds: two calls cannot both see the same free dollars.
-        values = {"month": month, "reserve": reserve}
-        if budget is None:
-            return connection.execute(_RESERVE, values).rowcount == 1
-        values["room"] = budget - reserve
-        return connection.execute(_RESERVE_WITHIN, values).rowcount == 1
+        values, statement = {"month": month, "reserve": reserve}, sql.RESERVE
+        if self.budget_usd is not None and reserve:
+            values["room"], statement = to_pico(self.budget_usd) - reserve, sql.RESERVE_WITHIN
+        if connection.execute(statement, values).rowcount != 1:
+            raise self._over(connection, month, reserve)
 
-    def _over(self, connection: sa.Connection, month: str, reserve_usd: Decimal) -> OverBudget:
-        row = connection.execute(_MONTH, {"month": month}).one()
+    def _over(self, connection: sa.Connection, month: str, reserve: int) -> OverBudget:
+        row = connection.execute(sql.MONTH, {"month": month}).one()
         used = Decimal(row.spent_picousd + row.reserved_picousd) / PICO
         left = max(Decimal(0), (self.budget_usd or Decimal(0)) - used)
         return OverBudget(
-            f"This call could cost ${reserve_usd:.6f}, and ${left:.6f} of this month's budget of "
-            f"${self.budget_usd} is left."
+            f"This call could cost ${Decimal(reserve) / PICO:.6f}, and ${left:.6f} of this month's "
+            f"budget of ${self.budget_usd} is left."
         )
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
 
 
 def _columns(outcome: Outcome) -> dict[str, Any]:
@@ -183,39 +219,3 @@ def _columns(outcome: Outcome) -> dict[str, Any]:
         "version": outcome.version,
         "tier": outcome.tier,
     }
-
-
-_NEW_MONTH = sa.text("INSERT INTO months VALUES (:month, 0, 0) ON CONFLICT DO NOTHING")
-_MONTH = sa.text("SELECT spent_picousd, reserved_picousd FROM months WHERE month = :month")
-_RESERVE = sa.text(
-    "UPDATE months SET reserved_picousd = reserved_picousd + :reserve WHERE month = :month"
-)
-_RESERVE_WITHIN = sa.text(f"{_RESERVE.text} AND spent_picousd + reserved_picousd <= :room")
-_OPEN = sa.text(
-    "INSERT INTO calls (id, started, month, model, source, finish, reserved_picousd, job)"
-    " VALUES (:id, :started, :month, :model, :source, :finish, :reserve, :job)"
-)
-_FIND = sa.text("SELECT month, reserved_picousd, job FROM calls WHERE id = :id")
-_CLOSE = sa.text(
-    "UPDATE calls SET finish = :finish, error = :error, input_tokens = :input,"
-    " output_tokens = :output, thinking_tokens = :thinking, cached_tokens = :cached,"
-    " cost_picousd = :cost, reserved_picousd = :keep, ttft_ms = :ttft, total_ms = :total,"
-    " version = :version, tier = :tier WHERE id = :id AND total_ms IS NULL"
-)
-_IN_FLIGHT = sa.text(
-    "SELECT 1 FROM calls WHERE started > :since AND total_ms IS NULL"
-    " AND (job = :job OR :job IS NULL) LIMIT 1"
-).bindparams(sa.bindparam("job", type_=sa.Text))
-_SETTLE = sa.text(
-    "UPDATE months SET spent_picousd = spent_picousd + :cost,"
-    " reserved_picousd = reserved_picousd - :freed WHERE month = :month"
-)
-_JOB = sa.text("SELECT budget_picousd, spent_picousd, reserved_picousd FROM jobs WHERE id = :job")
-_OPEN_IN_JOB = sa.text(
-    "UPDATE jobs SET calls = calls + 1, reserved_picousd = reserved_picousd + :reserve"
-    " WHERE id = :job"
-)
-_SETTLE_IN_JOB = sa.text(
-    "UPDATE jobs SET spent_picousd = spent_picousd + :cost,"
-    " reserved_picousd = reserved_picousd - :freed WHERE id = :job"
-)

@@ -63,6 +63,12 @@ def _address(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9]([\w.-]*\w)?|\[[0-9A-Fa-f:.]+\]", value, re.ASCII):
+        raise ValueError
+    return value.lower()
+
+
 def _database(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise ValueError
@@ -83,6 +89,7 @@ Reads = Annotated[
     BeforeValidator(_items),
     Field(min_length=1),
 ]
+Names = Annotated[list[Annotated[str, AfterValidator(_name)]], NoDecode, BeforeValidator(_items)]
 Usd = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
@@ -139,6 +146,7 @@ class Settings(BaseSettings):
         None, description="an address of this machine, e.g. 127.0.0.1"
     )
     port: int = Field(8501, ge=1, le=65535, description="a port from 1 to 65535")
+    allowed_hosts: Names = Field([], description="names without port or «*.name», comma separated")
     max_upload_mb: int = Field(200, ge=1, le=10000, description="megabytes from 1 to 10000")
     clore_api_url: Url = Field("https://api.clore.ai", description="an http or https address")
 

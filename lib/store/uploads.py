@@ -1,6 +1,8 @@
 """Uploaded files under random names; with a shared database every machine can get at them."""
 
 import contextlib
+import os
+import re
 import secrets
 import shutil
 import time
@@ -12,9 +14,11 @@ import sqlalchemy as sa
 
 from lib.core.errors import NotFound
 from lib.store.database import Database
+from lib.store.disk import check_room, may_fill
 
 PART_BYTES = 2**20
-STALE_S = 24 * 3600.0  # a file of no job that is older was left behind by a crash
+STALE_S = 24 * 3600.0  # a file of no job that nobody used for so long was left behind
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Uploads:
@@ -24,17 +28,27 @@ class Uploads:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database, self._folder = database, folder
 
+    @property
+    def folder(self) -> Path:
+        """Where they are on this machine, for this user only."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._folder
+
     def new(self) -> tuple[str, Path]:
         """A random name and the path to write to; `keep` it then, or `delete` it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         name = secrets.token_hex(16)
-        return name, self._folder / name
+        return name, self.folder / name
 
     def save(self, source: BinaryIO) -> str:
-        """Write all there is in `source`; returns the random name. `keep` or `delete` it then."""
+        """Write all there is in `source`; returns the random name. `keep` or `delete` it then.
+
+        Raises StorageFailed when the disk has no room for it.
+        """
         name, path = self.new()
+        check_room(self._folder, source.seek(0, os.SEEK_END))
+        source.seek(0)
         try:
-            with path.open("wb") as file:
+            with may_fill(), path.open("xb") as file:
                 shutil.copyfileobj(source, file)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -53,31 +67,43 @@ class Uploads:
 
     def path(self, upload: str) -> Path:
         """Where the file is on this machine, fetched from the database if need be."""
-        found = self._folder / upload
-        if not found.is_file():
+        found = self._at(upload)
+        try:
+            os.utime(found)  # it is in use: see `sweep`
+        except FileNotFoundError:
             self._fetch(upload, found)
         return found
 
     def delete(self, upload: str) -> None:
-        (self._folder / upload).unlink(missing_ok=True)
-        with self._database.write() as connection:
-            connection.execute(_DELETE, {"upload": upload})
+        """Remove it everywhere; one that is gone already is no matter."""
+        self._at(upload).unlink(missing_ok=True)
+        self._forget(upload)
 
     def sweep(self, wanted: Iterable[str]) -> None:
-        """Delete old files that belong to no job."""
+        """Delete files that nobody used for a day and that belong to no job, also temporary ones
+        that a kill left here."""
         keep = set(wanted)
         for file in self._folder.glob("*"):
             if file.name in keep:
                 continue
             with contextlib.suppress(FileNotFoundError):  # another process sweeps here too
                 if file.stat().st_mtime < time.time() - STALE_S:
-                    self.delete(file.name)
+                    file.unlink()
+                    self._forget(file.name)
+
+    def _at(self, upload: str) -> Path:
+        if not _NAME.fullmatch(upload):  # only names made here: no other may become a path
+            raise NotFound("There is no such file.")
+        return self._folder / upload
+
+    def _forget(self, upload: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(_DELETE, {"upload": upload})
 
     def _fetch(self, upload: str, path: Path) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{upload}.{secrets.token_hex(4)}")
+        unfinished = self.folder / f"{upload}.{secrets.token_hex(4)}"
         part = 0
-        with unfinished.open("wb") as file:
+        with may_fill(), unfinished.open("xb") as file:
             while (data := self._part(upload, part)) is not None:
                 file.write(data)
                 part += 1

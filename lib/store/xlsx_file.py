@@ -12,8 +12,8 @@ from zipfile import ZipFile
 from openpyxl.utils.cell import column_index_from_string
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel
 
-from lib.core.errors import BadInput
-from lib.store.archive_bounds import broken_is_bad_input
+from lib.core.errors import BadInput, TooLarge
+from lib.store.archive_bounds import MOST_BYTES, broken_is_bad_input
 from lib.store.cells import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -99,13 +99,17 @@ def _sheet_rows(path: Path, book: Workbook, title: str) -> Iterator[tuple[int, l
             with archive.open(book.texts) as file:
                 texts = read_texts(file)
         with archive.open(book.sheets[title]) as file:
-            number = 0
+            number = characters = 0
             for element in elements(file, "row", "sheetData"):
                 given = int(element.get("r", number + 1))
                 if given <= number:
                     raise BadInput(f"Row {given} comes twice in the sheet.", "Save it again.")
                 number = given
                 if row := _cells(element, book, texts):
+                    # A shared text is in the file once, however many rows say it.
+                    characters += sum(len(cell) for cell in row if isinstance(cell, str))
+                    if characters > MOST_BYTES:
+                        raise TooLarge("The sheet's texts are more than 1 GB.", "Split it.")
                     yield number, row
 
 

@@ -4,15 +4,66 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
+from starlette.responses import StreamingResponse
 
-from lib.core.chat import Finish
-from lib.core.errors import AppError
+from lib.core.chat import Finish, Request, Source
+from lib.core.errors import AppError, Refused
 from lib.web.errors import error_body
 from lib.web.shapes import receipt_fields
+from lib.work.app import App
+from lib.work.ask import ask, check_reads
 from lib.work.generation import Generation
+from lib.work.models import Choice
+
+NO_BUFFERING = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def begin(app: App, choice: Choice, request: Request, source: Source) -> Generation:
+    """Begin an answer; what the model cannot read is refused here, with a proper status."""
+    check_reads(app, choice.info, request)
+    return Generation(
+        lambda line: ask(app, choice, request, source, line), app.settings.model_timeout_s
+    )
+
+
+class Dialect(Protocol):
+    """How a stream tells of an answer, in server-sent events; an empty text says nothing."""
+
+    @property
+    def tells_thoughts(self) -> bool:
+        """Whether a thought, too, is a first piece of the answer."""
+        ...
+
+    def begin(self) -> str: ...
+
+    def delta(self, text: str, thought: str) -> str:
+        """What was written since the last time; either may be empty, or both."""
+        ...
+
+    def end(self, generation: Generation) -> str:
+        """What it took, or the error that broke it."""
+        ...
+
+
+class OurDialect:
+    """Texts as they come, then the receipt or the error."""
+
+    tells_thoughts = False
+
+    def begin(self) -> str:
+        return ""
+
+    def delta(self, text: str, thought: str) -> str:  # noqa: ARG002
+        return event({"text": text}) if text else ""
+
+    def end(self, generation: Generation) -> str:
+        if generation.error:
+            return event(error_body(generation.error))
+        assert generation.receipt is not None
+        return event({"done": True, **receipt_fields(generation.receipt)})
 
 
 class Attached:
@@ -21,17 +72,23 @@ class Attached:
     Nothing here blocks or takes a pool thread, so a hundred slow answers cannot starve the pages.
     """
 
-    def __init__(self, generation: Generation, request: Request) -> None:
+    def __init__(
+        self, generation: Generation, http: HttpRequest, dialect: Dialect | None = None
+    ) -> None:
         self.generation = generation
+        self._dialect = dialect or OurDialect()
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         generation.listen(self._wake)
-        self._watch = asyncio.create_task(self._hang_up_with(request))
+        self._watch = asyncio.create_task(self._hang_up_with(http))
 
-    async def begun(self) -> None:
-        """Wait for the first piece; an error that comes instead is raised."""
-        await self._until(lambda: bool(self.generation.texts) or self.generation.done)
-        self._raise_error(unless_begun=True)
+    async def streamed(self) -> StreamingResponse:
+        """The answer's events from its first piece on; an error that comes instead is raised."""
+        await self._until(lambda: self._has_begun() or self.generation.done)
+        if not self._has_begun():
+            self._raise_error()
+        kind = "text/event-stream"
+        return StreamingResponse(self._events(), media_type=kind, headers=NO_BUFFERING)
 
     async def finished(self) -> None:
         """Wait for the end; the generation's error is raised."""
@@ -41,18 +98,20 @@ class Attached:
             self.leave()
         self._raise_error()
 
-    async def events(self) -> AsyncIterator[str]:
-        """Server-sent events: text as it comes, then the receipt or the error."""
-        sent = 0
+    async def _events(self) -> AsyncIterator[str]:
+        """The whole answer in the dialect's events, each as soon as there is something to tell."""
+        texts = thoughts = 0
         try:
+            if opening := self._dialect.begin():
+                yield opening
             while True:
-                texts = self.generation.texts
-                ended, upto = self.generation.done, len(texts)
-                if upto > sent:
-                    yield event({"text": "".join(texts[sent:upto])})
-                    sent = upto
+                ended = self.generation.done  # looked at first: all it wrote is there by then
+                text, thought = self.generation.texts[texts:], self.generation.thoughts[thoughts:]
+                texts, thoughts = texts + len(text), thoughts + len(thought)
+                if said := self._dialect.delta("".join(text), "".join(thought)):
+                    yield said
                 elif ended:
-                    yield self._last_event()
+                    yield self._dialect.end(self.generation)
                     return
                 else:
                     await self._changed.wait()
@@ -65,15 +124,12 @@ class Attached:
         if not self.generation.done:
             self.generation.stop()
 
-    def _last_event(self) -> str:
-        if error := self.generation.error:
-            return event(error_body(error))
-        assert self.generation.receipt is not None
-        return event({"done": True, **receipt_fields(self.generation.receipt)})
+    def _has_begun(self) -> bool:
+        thoughts = self._dialect.tells_thoughts and self.generation.thoughts
+        return bool(self.generation.texts or thoughts)
 
-    def _raise_error(self, unless_begun: bool = False) -> None:
-        begun = unless_begun and self.generation.texts
-        if self.generation.error and not begun:
+    def _raise_error(self) -> None:
+        if self.generation.error:
             self.leave()
             raise self.generation.error
 
@@ -86,8 +142,8 @@ class Attached:
             await self._changed.wait()
             self._changed.clear()
 
-    async def _hang_up_with(self, request: Request) -> None:
-        while (await request.receive())["type"] != "http.disconnect":
+    async def _hang_up_with(self, http: HttpRequest) -> None:
+        while (await http.receive())["type"] != "http.disconnect":
             pass
         self.generation.stop()
 
@@ -98,8 +154,6 @@ def event(fields: dict[str, Any]) -> str:
 
 def refusal_of(generation: Generation) -> AppError | None:
     """A safety stop as the error a plain call answers with."""
-    from lib.core.errors import Refused
-
     if generation.receipt and generation.receipt.finish is Finish.REFUSED:
         return Refused(f"{generation.receipt.model} refused to answer this.")
     return None

@@ -7,11 +7,11 @@ import streamlit as st
 
 from lib.core.chat import Media, ModelInfo
 from lib.core.errors import AppError, BadInput
-from lib.core.media import read_media, shrink
 from lib.web import chat_settings, chat_state, chat_tools, kit
 from lib.web.chat_state import INPUT
 from lib.web.texts import _, number
 from lib.work.fetch import fetch_picture
+from lib.work.pictures import read_media, shrink
 
 FILE_TYPES = ["image/*", "audio/*", "video/*", "application/pdf"]
 MOST_FILES = 16

@@ -2,10 +2,8 @@
 
 import asyncio
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
-import anyio
 from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
 
@@ -13,6 +11,10 @@ from lib.core import spec
 from lib.core.chat import Usage
 from lib.core.errors import BadInput
 from lib.core.task import RowResult
+from lib.web.job_shapes import LabelsAnswer
+from lib.web.json_body import json_body
+from lib.web.openapi import ASKING, answer, body, closed, problems
+from lib.web.pool import Pool
 from lib.web.spec_schema import SPEC
 from lib.work.app import App
 from lib.work.chats import usage_facts
@@ -22,29 +24,23 @@ MOST_TEXTS = 1000
 FIELDS = ("texts", "labels", "instruction", "examples", "model", "rows_per_request")
 
 
-def classify_routes(app: App, problems: Any) -> APIRouter:
-    routes = APIRouter(responses=problems)
-    pool = anyio.CapacityLimiter(8)
+def classify_routes(app: App) -> APIRouter:
+    routes = APIRouter(tags=["Classify"])
+    pool = Pool(8)
 
-    @routes.post("/classify", openapi_extra=_BODY)
+    @routes.post(
+        "/classify", responses=answer(LabelsAnswer) | problems(*ASKING), openapi_extra=body(_BODY)
+    )
     async def classify(http: HttpRequest) -> dict[str, Any]:
         """Label up to 1,000 texts; labels and errors come in their order."""
-        begin = partial(_begin, app, await _json(http))
-        asked = await anyio.to_thread.run_sync(begin, limiter=pool)
+        asked = await pool.run(_begin, app, await json_body(http))
         watch = asyncio.create_task(_stop_with(http, asked))
         try:
-            return _answer(await anyio.to_thread.run_sync(asked.run, limiter=pool))
+            return _answer(await pool.run(asked.run))
         finally:
             watch.cancel()
 
     return routes
-
-
-async def _json(http: HttpRequest) -> Any:
-    try:
-        return await http.json()
-    except (ValueError, RecursionError):
-        raise BadInput("The body is not valid JSON.") from None
 
 
 def _begin(app: App, body: Any) -> Classification:
@@ -96,21 +92,16 @@ def _sum(counts: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["texts", "labels"],
-                    "properties": {
-                        "texts": {"type": "array", "items": {"type": "string"}, "maxItems": 1000},
-                        **{name: SPEC[name] for name in FIELDS if name in SPEC},
-                    },
-                },
-                "example": {"texts": ["Great!", "Awful."], "labels": ["GOOD", "BAD"]},
-            }
+_BODY = closed(
+    {
+        "texts": {
+            "type": "array",
+            "items": {"type": ["string", "null"]},
+            "maxItems": MOST_TEXTS,
+            "description": "One that is null or blank gets the error bad_input, unasked.",
         },
-    }
-}
+        **{name: SPEC[name] for name in FIELDS if name in SPEC},
+    },
+    "texts",
+    "labels",
+)

@@ -12,11 +12,11 @@ import pandas as pd
 import streamlit as st
 
 from lib.core.errors import AppError, BadInput, TooLarge
-from lib.core.media import read_picture, shrink
 from lib.store.row_files import Table, open_table
 from lib.web import classify_draft, classify_presets, kit
 from lib.web.classify_draft import Draft
 from lib.web.texts import _, number
+from lib.work.pictures import read_picture, shrink
 
 SAMPLE = Path(__file__).with_name("samples") / "reviews.csv"
 WHAT_FOR = _(

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from lib.core.errors import AppError, Unauthorized
+from lib.web.openai_errors import openai_error, openai_headers, speaks_openai
 
 
 class Forbidden(Unauthorized):
@@ -36,9 +37,25 @@ def error_headers(error: AppError) -> dict[str, str]:
     return headers
 
 
-def error_response(error: AppError) -> JSONResponse:
+class ErrorAnswer(JSONResponse):
+    """An error in the dialect of the call it answers, which only its path tells."""
+
+    def __init__(self, error: AppError) -> None:
+        super().__init__(error_body(error), error.status, error_headers(error))
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not speaks_openai(scope):
+            await super().__call__(scope, receive, send)
+            return
+        headers = error_headers(self._error) | openai_headers(self._error)
+        answer = JSONResponse(openai_error(self._error), self.status_code, headers)
+        await answer(scope, receive, send)
+
+
+def error_response(error: AppError) -> ErrorAnswer:
     """The answer to a refused or failed call, with the error's own status."""
-    return JSONResponse(error_body(error), error.status, error_headers(error))
+    return ErrorAnswer(error)
 
 
 def refusal(error: AppError, scope: Scope) -> Response:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from lib.core.estimate import Estimate
 from lib.core.sentences import percent, sentences, tokens
-from lib.web import charts, kit
+from lib.web import charts, estimate_plan, kit
 from lib.web.texts import UNKNOWN, _, number, usd
 from lib.work import estimates
 
@@ -118,7 +118,8 @@ def _shown(value: Any) -> str:
     return UNKNOWN if value is None else str(value)
 
 
-def files(found: Estimate, figure: go.Figure, link: str) -> None:
+def files(found: Estimate, figure: go.Figure, link: str, body: dict[str, Any]) -> None:
+    """What to take along; `body` is what a plan keeps."""
     with st.container(horizontal=True):
         with st.popover(_("Copy link"), icon=":material/link:"):
             st.caption(_("Every value is written in it."))
@@ -131,6 +132,7 @@ def files(found: Estimate, figure: go.Figure, link: str) -> None:
             _("Report"), lambda: as_report(found, figure), "estimate.html", "text/html",
             icon=":material/description:", on_click="ignore",
         )  # fmt: skip
+        estimate_plan.save(body)
 
 
 def as_csv(found: Estimate) -> str:

@@ -1,14 +1,10 @@
 """Jobs over the JSON API: upload, look, steer, fetch; and small lists answered at once."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
-from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
-import anyio
 from fastapi import APIRouter
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
@@ -16,13 +12,24 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
 from lib.core import spec
-from lib.core.errors import BadInput, TooLarge
-from lib.core.evaluation import Evaluation
+from lib.core.errors import BadInput, NotFound, OverBudget, TooLarge
 from lib.store.jobs import Job
-from lib.store.result_files import FORMATS
-from lib.web.spec_schema import SPEC
+from lib.web.job_shapes import (
+    EvaluationAnswer,
+    JobGone,
+    JobId,
+    JobMade,
+    JobsAnswer,
+    JobShape,
+    ManifestAnswer,
+    evaluation_fields,
+    job_fields,
+)
+from lib.web.json_body import decoded, json_body
+from lib.web.openapi import BODY, CHOICE, Responses, answer, body, closed, problems
+from lib.web.pool import Pool
+from lib.web.spec_schema import JOB, USD
 from lib.work.app import App
-from lib.work.chats import usage_facts
 from lib.work.jobs import JobDesk
 
 PART_BYTES = 2**18
@@ -32,28 +39,32 @@ KINDS = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
+Format = Literal["csv", "xlsx", "jsonl", "parquet"]
+_TEXT, _BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
+_FILES: Responses = {
+    200: {
+        "content": {
+            "text/csv": {"schema": _TEXT},
+            KINDS["xlsx"]: {"schema": _BINARY},
+            KINDS["jsonl"]: {"schema": _TEXT},
+            KINDS["parquet"]: {"schema": _BINARY},
+        }
+    }
+}
 MOST_SPEC_BYTES = 1_000_000
 
 Run = Callable[..., Awaitable[Any]]
 
 
-def job_routes(app: App, desk: JobDesk, problems: Any) -> APIRouter:
-    routes = APIRouter(responses=problems)
+def job_routes(app: App, desk: JobDesk) -> APIRouter:
+    routes = APIRouter(tags=["Jobs"])
     # Threads of their own, and others for whole files: those may take seconds.
-    _add_files(routes, _runner(4), app, desk)
-    run = _runner(4)
+    files, run = Pool(4).run, Pool(4).run
+    _add_files(routes, files, app, desk)
+    _add_results(routes, files, desk)
     _add_looking(routes, run, app, desk)
     _add_steering(routes, run, desk)
     return routes
-
-
-def _runner(threads: int) -> Run:
-    pool = anyio.CapacityLimiter(threads)
-
-    async def run(verb: Callable[..., Any], *args: Any) -> Any:
-        return await anyio.to_thread.run_sync(partial(verb, *args), limiter=pool)
-
-    return run
 
 
 @asynccontextmanager
@@ -66,8 +77,13 @@ async def _whole_form(http: HttpRequest) -> AsyncIterator[FormData]:
 
 
 def _add_files(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
-    @routes.post("/jobs", status_code=202, openapi_extra=_UPLOAD)
-    async def create(http: HttpRequest) -> dict[str, str]:
+    @routes.post(
+        "/jobs",
+        status_code=202,
+        responses=answer(JobMade, 202) | problems(*BODY, *CHOICE),
+        openapi_extra=_UPLOAD,
+    )
+    async def create_job(http: HttpRequest) -> dict[str, str]:
         """Classify a file's rows in the background."""
         async with _whole_form(http) as form:
             file, field = form.get("file"), form.get("spec")
@@ -81,18 +97,22 @@ def _add_files(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
             job = await run(_create, app, desk, file, given)
         return {"job_id": job.id}
 
-    @routes.delete("/jobs/{job}")
-    async def delete(job: str) -> dict[str, str]:
+    @routes.delete("/jobs/{job_id}", responses=answer(JobGone) | problems(NotFound))
+    async def delete_job(job_id: JobId) -> dict[str, str]:
         """Delete a job with its file and results; its calls stay in the ledger."""
-        await run(desk.delete, job)
-        return {"deleted": job}
+        await run(desk.delete, job_id)
+        return {"deleted": job_id}
 
-    @routes.get("/jobs/{job}/results", response_class=StreamingResponse)
-    async def results(job: str, format: str = "csv") -> Response:
-        """The input's columns and what came of each row, in input order."""
-        if format not in FORMATS:
-            raise BadInput(f"format: one of {', '.join(FORMATS)} is wanted.")
-        file: BinaryIO = await run(desk.results, job, format)
+
+def _add_results(routes: APIRouter, run: Run, desk: JobDesk) -> None:
+    @routes.get(
+        "/jobs/{job_id}/results",
+        response_class=StreamingResponse,
+        responses=_FILES | problems(NotFound, BadInput),
+    )
+    async def get_job_results(job_id: JobId, format: Format = "csv") -> Response:
+        """The input's columns and what came of each row, in input order; in any state."""
+        file: BinaryIO = await run(desk.results, job_id, format)
         headers = {
             "Cache-Control": "no-store",
             "Content-Disposition": f'attachment; filename="results.{format}"',
@@ -102,46 +122,57 @@ def _add_files(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
 
 
 def _add_looking(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
-    @routes.get("/jobs")
-    async def jobs() -> dict[str, Any]:
+    @routes.get("/jobs", responses=answer(JobsAnswer) | problems())
+    async def list_jobs() -> dict[str, Any]:
         """Every job, newest first."""
         return {"jobs": [job_fields(job) for job in await run(app.jobs.all)]}
 
-    @routes.get("/jobs/{job}")
-    async def one(job: str) -> dict[str, Any]:
-        return job_fields(await run(app.jobs.get, job))
+    @routes.get("/jobs/{job_id}", responses=answer(JobShape) | problems(NotFound))
+    async def get_job(job_id: JobId) -> dict[str, Any]:
+        """How far it is, and what it took so far."""
+        return job_fields(await run(app.jobs.get, job_id))
 
-    @routes.get("/jobs/{job}/evaluation")
-    async def evaluation(job: str) -> dict[str, Any]:
+    @routes.get(
+        "/jobs/{job_id}/evaluation",
+        responses=answer(EvaluationAnswer) | problems(NotFound, BadInput),
+    )
+    async def get_job_evaluation(job_id: JobId) -> dict[str, Any]:
         """How right the labels are, against the gold column."""
-        return evaluation_fields(await run(desk.evaluation, job))
+        return evaluation_fields(await run(desk.evaluation, job_id))
 
-    @routes.get("/jobs/{job}/manifest")
-    async def manifest(job: str) -> dict[str, Any]:
+    @routes.get("/jobs/{job_id}/manifest", responses=answer(ManifestAnswer) | problems(NotFound))
+    async def get_job_manifest(job_id: JobId) -> dict[str, Any]:
         """What the results were made with: model, prompt, labels, versions, prices, counts."""
-        return cast(dict[str, Any], await run(desk.manifest, job))
+        return cast(dict[str, Any], await run(desk.manifest, job_id))
 
 
 def _add_steering(routes: APIRouter, run: Run, desk: JobDesk) -> None:
-    @routes.post("/jobs/{job}/pause")
-    async def pause(job: str) -> dict[str, Any]:
+    steered = answer(JobShape) | problems(NotFound, BadInput)
+
+    @routes.post("/jobs/{job_id}/pause", responses=steered)
+    async def pause_job(job_id: JobId) -> dict[str, Any]:
         """Finish the calls under way and make no others."""
-        return job_fields(await run(desk.pause, job))
+        return job_fields(await run(desk.pause, job_id))
 
-    @routes.post("/jobs/{job}/resume", openapi_extra=_BUDGET)
-    async def resume(job: str, http: HttpRequest) -> dict[str, Any]:
+    @routes.post(
+        "/jobs/{job_id}/resume",
+        responses=answer(JobShape) | problems(NotFound, OverBudget, *BODY, *CHOICE),
+        openapi_extra=_BUDGET,
+    )
+    async def resume_job(job_id: JobId, http: HttpRequest) -> dict[str, Any]:
         """Go on; `budget_usd` is the new total."""
-        return job_fields(await run(desk.resume, job, _budget(await http.body())))
+        budget = _budget(await json_body(http)) if (await http.body()).strip() else None
+        return job_fields(await run(desk.resume, job_id, budget))
 
-    @routes.post("/jobs/{job}/cancel")
-    async def cancel(job: str) -> dict[str, Any]:
+    @routes.post("/jobs/{job_id}/cancel", responses=steered)
+    async def cancel_job(job_id: JobId) -> dict[str, Any]:
         """End it for good and keep its rows."""
-        return job_fields(await run(desk.cancel, job))
+        return job_fields(await run(desk.cancel, job_id))
 
-    @routes.post("/jobs/{job}/retry")
-    async def retry(job: str) -> dict[str, Any]:
+    @routes.post("/jobs/{job_id}/retry", responses=steered)
+    async def retry_job(job_id: JobId) -> dict[str, Any]:
         """Ask the failed rows of a finished job again."""
-        return job_fields(await run(desk.retry, job))
+        return job_fields(await run(desk.retry, job_id))
 
 
 def _parts(file: BinaryIO) -> Iterator[bytes]:
@@ -155,7 +186,7 @@ def _create(app: App, desk: JobDesk, file: UploadFile, given: str | bytes | None
     if len(given) > MOST_SPEC_BYTES:
         raise TooLarge("spec: it has more than 1 MB.")
     try:
-        asked = spec.parse(json.loads(given))
+        asked = spec.parse(decoded(given))
     except (ValueError, RecursionError):
         raise BadInput("spec: it is not valid JSON.") from None
     name = app.uploads.save(file.file)
@@ -166,80 +197,16 @@ def _create(app: App, desk: JobDesk, file: UploadFile, given: str | bytes | None
         raise
 
 
-def _budget(body: bytes) -> Any:
-    if not body.strip():
-        return None
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadInput("The body is not valid JSON.") from None
+def _budget(given: Any) -> Any:
     if not isinstance(given, dict) or set(given) - {"budget_usd"}:
         raise BadInput("body: an object with budget_usd is wanted, or nothing.")
     return spec.usd(given.get("budget_usd"), "budget_usd")
 
 
-def job_fields(job: Job) -> dict[str, Any]:
-    """A job in the contract's shape; speeds are rows a second, times seconds."""
-    return {
-        "job_id": job.id,
-        "name": job.name,
-        "model": job.model,
-        "state": job.state,
-        "rows_total": job.rows_total,
-        "rows_done": job.rows_done,
-        "rows_failed": job.rows_failed,
-        "calls": job.calls,
-        "usage": usage_facts(job.usage),
-        "cost_usd": None if job.cost_usd is None else float(job.cost_usd),
-        "budget_usd": None if job.budget_usd is None else float(job.budget_usd),
-        "rows_per_s": job.rows_per_s,
-        "eta_s": job.eta_s,
-        "created": job.created,
-        "finished": job.finished,
-        "error": job.error,
-    }
-
-
-def evaluation_fields(found: Evaluation) -> dict[str, Any]:
-    facts = asdict(found)
-    facts["confusion"] = {"labels": facts.pop("labels"), "matrix": facts.pop("matrix")}
-    for name in ("usd_per_1k_rows", "usd_per_1k_correct"):
-        facts[name] = None if facts[name] is None else float(facts[name])
-    return facts
-
-
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "spec"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "spec": {
-                            "type": "object",
-                            "required": ["labels"],
-                            "properties": SPEC,
-                            "example": {"text_column": "text", "labels": ["GOOD", "BAD"]},
-                        },
-                    },
-                },
-                "encoding": {"spec": {"contentType": "application/json"}},
-            }
-        },
-    }
-}
-_BUDGET = {
-    "requestBody": {
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"budget_usd": {"type": "number", "exclusiveMinimum": 0}},
-                }
-            }
-        }
-    }
-}
+_UPLOAD = body(
+    closed({"file": _BINARY, "spec": JOB}, "file", "spec"),
+    "multipart/form-data",
+    encoding={"spec": {"contentType": "application/json"}},
+)
+_BUDGET = body(closed({"budget_usd": USD}))
+_BUDGET["requestBody"]["required"] = False

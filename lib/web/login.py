@@ -1,8 +1,6 @@
 """The way in: a plain HTML form for the shared password, and a link that is good once."""
 
 import asyncio
-import base64
-import hashlib
 from html import escape
 from string import Template
 
@@ -15,63 +13,21 @@ from starlette.types import Message
 
 from lib.core.errors import AppError, BadInput, TooLarge, Unauthorized
 from lib.web.errors import error_headers
-from lib.web.gate import COOKIE_MAX_AGE_S, Keyring, Throttle, client_address
+from lib.web.keyring import COOKIE_MAX_AGE_S, Keyring
+from lib.web.plain_page import HEADERS, plain_page
+from lib.web.throttle import Throttle, client_address
 
 MAX_BODY_BYTES = 10_000
 FORM_S = 15.0  # longest wait for a form that dribbles in
 MAX_NEXT_CHARACTERS = 4_000
 
-_STYLE = """
-:root { color-scheme: light dark; }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
-  font: 1rem/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }
-main { width: 100%; max-width: 22rem; }
-h1 { margin: 0 0 1rem; font-size: 1.5rem; }
-label { display: block; margin-bottom: .25rem; }
-input, button { width: 100%; padding: .625rem .75rem; font: inherit; border-radius: .5rem; }
-input { border: 1px solid GrayText; background: Field; color: FieldText; }
-button { margin-top: 1rem; border: 0; background: #1d4ed8; color: #fff; cursor: pointer; }
-input:focus-visible, button:focus-visible { outline: 3px solid #60a5fa; outline-offset: 2px; }
-.error { margin: 0 0 1rem; padding: .625rem .75rem; border: 1px solid; border-radius: .5rem;
-  color: light-dark(#b91c1c, #fca5a5); }
-"""
-
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Log in</title>
-<style>$style</style>
-</head>
-<body>
-<main>
-<h1>Log in</h1>
-$error<form method="post" action="/login">
+_FORM = Template("""$error<form method="post" action="/login">
 <input type="hidden" name="next" value="$next">
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password"
  required autofocus>
 <button type="submit">Log in</button>
-</form>
-</main>
-</body>
-</html>
-""")
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+</form>""")
 
 
 def login_routes(keyring: Keyring, throttle: Throttle) -> list[Route]:
@@ -104,7 +60,7 @@ class _Login:
             if token is None or request.method == "HEAD":
                 return _page(target)
             if self._keyring.has_cookie(request.headers):
-                return RedirectResponse("/", 303, _HEADERS)
+                return RedirectResponse("/", 303, HEADERS)
             return self._by_link(request, token)
         except AppError as error:
             return _page(target, error)
@@ -122,7 +78,7 @@ class _Login:
         return self._welcome(request, "/")
 
     def _welcome(self, request: Request, target: str) -> Response:
-        response = RedirectResponse(target, 303, _HEADERS)
+        response = RedirectResponse(target, 303, HEADERS)
         forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0]
         response.set_cookie(
             self._keyring.cookie_name,
@@ -137,10 +93,10 @@ class _Login:
 
 def _page(target: str, error: AppError | None = None) -> HTMLResponse:
     message = "" if error is None else f'<p class="error" role="alert">{escape(str(error))}</p>\n'
-    page = _PAGE.substitute(style=_STYLE, error=message, next=escape(target))
+    form = _FORM.substitute(error=message, next=escape(target))
     if error is None:
-        return HTMLResponse(page, headers=_HEADERS)
-    return HTMLResponse(page, error.status, {**_HEADERS, **error_headers(error)})
+        return plain_page("Log in", form)
+    return plain_page("Log in", form, error.status, error_headers(error))
 
 
 _UNREADABLE = (TimeoutError, ClientDisconnect, HTTPException, MultiPartException, ValueError)
@@ -156,13 +112,7 @@ async def _read_form(request: Request) -> dict[str, str]:
                 if len(body) > MAX_BODY_BYTES:
                     raise TooLarge(f"The form is larger than {MAX_BODY_BYTES} bytes.")
         fields = await _parse(request, body)
-    except (
-        TimeoutError,
-        ClientDisconnect,
-        HTTPException,
-        MultiPartException,
-        ValueError,
-    ) as problem:
+    except _UNREADABLE as problem:
         raise BadInput("The form could not be read.") from problem
     if "password" not in fields:
         raise BadInput("The form has no field called password.")

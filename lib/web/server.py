@@ -19,18 +19,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from streamlit import config
 
 from lib.store.password import password
 from lib.store.settings import WrongSetting, read
 from lib.store.start import check
-from lib.web import kit
-from lib.web.api import build_api
-from lib.web.gate import Gate, Keyring, Throttle
+from lib.web import connections, kit, logs, page_uploads
+from lib.web.api import api_mount
+from lib.web.gate import Gate
+from lib.web.hosts import Hosts
+from lib.web.keyring import Keyring
 from lib.web.login import login_routes
+from lib.web.logins import EndedLogins
+from lib.web.logout import logout_routes
+from lib.web.room import Room, use_for_temporary_files
 from lib.web.shell import Shell
+from lib.web.sockets import Sockets
+from lib.web.throttle import Throttle
 from lib.work.app import VERSION
+from lib.work.sweeping import keep_swept
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +49,10 @@ class Server:
     """Reads the settings, refuses to start with one line when one is wrong, builds everything."""
 
     def __init__(self) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        for noisy in ("httpx", "httpx2", "google_genai", "openai"):  # they log addresses
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        redactor = logs.install()
         os.umask(0o077)  # prompts and answers are for this user's eyes only
         _allow_many_connections()
+        connections.install()
         _remember_theme()
         self._address = st.get_option("server.address")
         try:
@@ -59,16 +66,24 @@ class Server:
             sys.exit(f"DATA_DIR: {error.strerror}; give a folder this user may write to.")
         except SQLAlchemyError:
             sys.exit("DATABASE_URL: no answer; see that the database runs and lets us in.")
-        keyring = Keyring(self._password.text, self._password.token_file)
-        throttle = Throttle()
+        redactor.hide_settings(settings, self._password)
+        page_uploads.install()
+        use_for_temporary_files(self.app.uploads.folder)
+        ended = EndedLogins(settings.data_path / "ended_logins")
+        keyring = Keyring(self._password.text, self._password.token_file, ended=ended)
+        throttle, login_on = Throttle(), settings.app_auth == "on"
         self.routes: list[BaseRoute] = [
             Route("/healthz", health),
             *login_routes(keyring, throttle),
-            Mount("/api", build_api(self.app, kit.jobs())),
+            *logout_routes(keyring),
+            api_mount(self.app, kit.jobs()),
         ]
         self.middleware = [
             Middleware(Shell, most_bytes=settings.max_upload_mb * 2**20),
-            Middleware(Gate, keyring, throttle, settings.app_auth == "on"),
+            Middleware(Hosts, settings.allowed_hosts),
+            Middleware(Gate, keyring, throttle, login_on),
+            Middleware(Sockets, keyring, login_on),
+            Middleware(Room, self.app.uploads.folder),
         ]
 
     @asynccontextmanager
@@ -77,8 +92,10 @@ class Server:
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not look through it again
         threading.Thread(target=kit.jobs().wake, daemon=True).start()
+        swept = keep_swept(self.app)
         _stop_answers_at(signal.SIGTERM, signal.SIGINT)
         yield {}
+        swept.set()
         await anyio.to_thread.run_sync(kit.close)
 
     def _say_hello(self) -> None:

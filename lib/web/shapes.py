@@ -1,11 +1,19 @@
 """The JSON API's requests and answers, as other programs see them."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
-from lib.core.chat import MAX_TOKENS, Message, ModelInfo, Request
+from lib.core.chat import MAX_TOKENS, Message, Modality, ModelInfo, Request
 from lib.core.errors import BadInput
 from lib.core.prices import Price
 from lib.work.chats import timings, usage_facts
@@ -23,6 +31,12 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _plain(number: Any) -> Any:
+    """JSON knows no whole numbers but those: 100.0 is 100, as JSON Schema has it too."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+TokenLimit = Annotated[int, Field(strict=True, ge=1, le=MOST_TOKENS), BeforeValidator(_plain)]
 Words = Annotated[str, Field(max_length=MOST_CHARACTERS), AfterValidator(_encodable)]
 Written = Annotated[Words, Field(min_length=1)]
 
@@ -38,13 +52,19 @@ class ChatBody(BaseModel):
     """`messages` replaces `message` for a conversation; its last entry is the user's."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"message": "Name three fruits.", "max_tokens": 100}]},
+        json_schema_extra={
+            "additionalProperties": False,
+            "anyOf": [
+                {"required": ["message"], "properties": {"message": {"type": "string"}}},
+                {"required": ["messages"], "properties": {"messages": {"type": "array"}}},
+            ],
+        }
     )
 
     message: Written | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=10_000)] | None = None
     system_prompt: Words | None = None
-    max_tokens: Annotated[StrictInt, Field(ge=1, le=MOST_TOKENS)] = MAX_TOKENS
+    max_tokens: TokenLimit = MAX_TOKENS
     model: Annotated[Words, Field(max_length=300)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, strict=True)] | None = None
     stream: Annotated[bool, Field(strict=True)] = False
@@ -88,18 +108,26 @@ class UsageShape(BaseModel):
 
 
 class TimingsShape(BaseModel):
+    """Milliseconds; `ttft_ms` is the wait for the first token."""
+
     ttft_ms: float | None
     total_ms: float
     tokens_per_second: float | None
 
 
-class ChatAnswer(BaseModel):
-    response: str
+class ReceiptShape(BaseModel):
+    """What an answer took. A stream that closed without the provider's mark is `incomplete`."""
+
     model: str
     finish: Literal["stop", "length", "refused", "stopped", "error", "incomplete"]
     usage: UsageShape
     cost_usd: float | None = Field(description="US dollars; null when a price or count is unknown")
     timings: TimingsShape
+    warnings: list[str] | None = None
+
+
+class ChatAnswer(ReceiptShape):
+    response: str
 
 
 class ErrorFields(BaseModel):
@@ -111,6 +139,49 @@ class ErrorFields(BaseModel):
 
 class ErrorShape(BaseModel):
     error: ErrorFields
+
+
+class TextEvent(BaseModel):
+    """A piece of the answer, in a stream."""
+
+    text: str
+
+
+class DoneEvent(ReceiptShape):
+    """The last event of a stream that ended well."""
+
+    done: Literal[True]
+
+
+EVENTS = (TextEvent, DoneEvent, ErrorShape)
+
+
+class PriceShape(BaseModel):
+    """The headline price in US dollars per million tokens, and where it stands."""
+
+    input_usd_per_mtok: float
+    output_usd_per_mtok: float
+    source: str
+    checked: date
+
+
+class ListedModel(BaseModel):
+    """A model; what is not known is left out. `reason` says why one is not available."""
+
+    id: str
+    provider: str
+    name: str
+    available: bool
+    reason: str | None = None
+    input: list[Modality]
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    price: PriceShape | None = None
+
+
+class ModelsAnswer(BaseModel):
+    models: list[ListedModel]
+    default: str | None = Field(description="the id that is asked when a call names none")
 
 
 def receipt_fields(receipt: Receipt) -> dict[str, Any]:

@@ -1,39 +1,39 @@
 """The outermost ASGI layer: bounds request bodies, and turns a crash into an answer."""
 
+import asyncio
 import logging
 import sys
+import time
+from typing import NoReturn
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lib.core.errors import AppError, BadReply, TooLarge
+from lib.core.errors import AppError, BadReply, TimedOut, TooLarge
 from lib.web.errors import error_response
+from lib.web.headers import add_headers
 
 log = logging.getLogger(__name__)
 
-
-# No picture of a model's text may be fetched from elsewhere: its address would carry the chat away.
-# Scripts and styles are left to Streamlit, which evaluates some; it serves all of them itself.
-PAGE_HEADERS = {
-    b"content-security-policy": (
-        b"img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; "
-        b"base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-    ),
-    b"referrer-policy": b"same-origin",
-    b"x-content-type-options": b"nosniff",
-}
-
-
 MOST_JSON_BYTES = 20 * 2**20
+# A body may keep us waiting so long, and gains a second for every kilobyte that comes.
+PATIENCE_S, LEAST_BYTES_PER_S = 20.0, 1024
 
 
-class _BodyTooLarge(Exception):
-    pass
+class _GaveUp(Exception):
+    """The exchange knows why."""
 
 
 class Broken(BadReply):
     """A fault of this app itself."""
 
     status = 500
+
+
+class TooSlow(TimedOut):
+    """The request's body does not come."""
+
+    status = 408
+    default_hint = "Send the whole body at once, over a faster line."
 
 
 class Shell:
@@ -46,13 +46,12 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, min(self._most, _most_for(scope)))
+        exchange = _Exchange(scope, receive, send, min(self._most, _most_for(scope)))
         try:
-            exchange.take(_declared_bytes(scope))
-            exchange.taken = 0
+            exchange.check_size(_declared_bytes(scope))
             await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            if exchange.started:
+            if exchange.started and not exchange.problem:
                 raise
             exchange.problem = exchange.problem or _fault(error)
         if exchange.problem and not exchange.started:
@@ -60,22 +59,38 @@ class Shell:
 
 
 class _Exchange:
-    """One request and its answer, watched: how much came in, whether anything went out."""
+    """One request and its answer, watched: how much came in and how fast, whether it is answered.
 
-    def __init__(self, receive: Receive, send: Send, most_bytes: int) -> None:
-        self._receive, self._send, self._most = receive, send, most_bytes
-        self.started, self.taken = False, 0
+    Only the time spent waiting for the body counts against the sender, not what we do meanwhile.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, most_bytes: int) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._most, self._taken = most_bytes, 0
+        self._patience_s = PATIENCE_S
+        self._awaits_body = True
+        self.started = False
         self.problem: AppError | None = None
 
-    def take(self, size: int) -> None:
-        self.taken += size
-        if self.taken > self._most:
-            self.problem = TooLarge(f"The body is larger than {self._most // 2**20} MB.")
-            raise _BodyTooLarge
+    def check_size(self, size: int) -> None:
+        if size > self._most:
+            self._give_up(TooLarge(f"The body is larger than {self._most // 2**20} MB."))
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        self.take(len(message.get("body", b"")))
+        if self.started or not self._awaits_body:
+            return await self._receive()  # whoever asks now waits for a hang-up
+        since = time.monotonic()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                message = await self._receive()
+        except TimeoutError:
+            self._give_up(TooSlow("The body came too slowly."))
+        size = len(message.get("body", b""))
+        waited_s = time.monotonic() - since
+        self._patience_s = min(PATIENCE_S, self._patience_s - waited_s + size / LEAST_BYTES_PER_S)
+        self._taken += size
+        self._awaits_body = message.get("more_body", False)
+        self.check_size(self._taken)
         return message
 
     async def send(self, message: Message) -> None:
@@ -86,17 +101,12 @@ class _Exchange:
     async def send_last(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            _add_headers(message)
+            add_headers(message, self._scope)
         await self._send(message)
 
-
-def _add_headers(message: Message) -> None:
-    """What every answer carries, unless it says it more strictly itself."""
-    headers = list(message.get("headers", ()))
-    present = {name.lower() for name, _ in headers}
-    message["headers"] = headers + [
-        (name, value) for name, value in PAGE_HEADERS.items() if name not in present
-    ]
+    def _give_up(self, problem: AppError) -> NoReturn:
+        self.problem = problem
+        raise _GaveUp
 
 
 def _most_for(scope: Scope) -> int:

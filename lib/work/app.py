@@ -18,9 +18,11 @@ from lib.store.job_rows import JobRows
 from lib.store.jobs import Jobs
 from lib.store.ledger import Ledger
 from lib.store.marks import Marks
+from lib.store.plans import Plans
 from lib.store.presets import Presets
 from lib.store.settings import Settings
 from lib.store.uploads import Uploads
+from lib.store.usage import UsageLog
 from lib.work.busy import Busy
 from lib.work.models import Models
 
@@ -34,9 +36,11 @@ class App:
     settings: Settings
     database: Database
     ledger: Ledger
+    usage: UsageLog
     conversations: Conversations
     marks: Marks
     presets: Presets
+    plans: Plans
     jobs: Jobs
     job_rows: JobRows
     uploads: Uploads
@@ -62,9 +66,11 @@ def build(settings: Settings) -> App:
         settings=settings,
         database=database,
         ledger=Ledger(database, settings.monthly_budget_usd),
+        usage=UsageLog(database),
         conversations=Conversations(database),
         marks=Marks(database),
         presets=Presets(database),
+        plans=Plans(database),
         jobs=Jobs(database),
         job_rows=JobRows(database),
         uploads=Uploads(database, settings.data_path / "uploads"),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from lib.core.prices import Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
 from lib.work.app import App
+from lib.work.longer import Longer
 from lib.work.meter import Meter, Receipt, receipt_of
 from lib.work.models import Choice
 
@@ -59,28 +60,27 @@ def ask(
     line = line or Line(app.settings.model_timeout_s)
     line.begin()
     call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
+    longer = Longer(app.ledger, call, line, *_piece(app, choice), quiet=job is not None)
     meter = Meter(line, None if choice.info.provider == "gemini" else app.busy)
     error: AppError | None = None
     try:
-        with closing(choice.provider.stream(request)) as events:
+        with suppress(HungUp), closing(choice.provider.stream(request)) as events:
             while (event := _next(events, line)) is not None:
                 meter.take(event)
                 if isinstance(event, Text | Thought):
                     yield event
-    except HungUp:
-        pass
     except AppError as caught:
         if not line.hung_up:
             error = caught
-            meter.done = Done(Finish.ERROR)
             raise
     except Exception:
-        meter.done = Done(Finish.ERROR)
         error = BadReply("Something in this app went wrong.")
         raise
     finally:
-        receipt = receipt_of(app, choice, meter)
-        _close(app, call, source, receipt, error)
+        error = longer.end() or error
+        receipt = _close(app, choice, call, source, meter, error)
+    if error:  # by the budget, while nothing failed
+        raise error
     yield receipt
 
 
@@ -125,9 +125,7 @@ def price_of(app: App, info: ModelInfo) -> Price | None:
 def most_it_can_cost(app: App, choice: Choice, request: Request) -> Decimal:
     """USD to reserve. A local answer of unknown price is not held against a budget."""
     if choice.info.provider != "gemini":
-        return machine_cost(app.settings.gpu_usd_per_hour, app.settings.model_timeout_s) or Decimal(
-            0
-        )
+        return _piece(app, choice)[1]
     most = app.prices.worst_case(request, choice.info.context_tokens, datetime.now(UTC))
     if most.is_finite():
         return most
@@ -137,6 +135,14 @@ def most_it_can_cost(app: App, choice: Choice, request: Request) -> Decimal:
         f"The price of {choice.info.id} is not known, so the monthly budget cannot be kept.",
         hint="Choose a model with a price, or run without MONTHLY_BUDGET_USD.",
     )
+
+
+def _piece(app: App, choice: Choice) -> tuple[float, Decimal]:
+    """For how many seconds a local answer's cost is reserved at a time, and that cost in USD."""
+    settings = app.settings
+    local = choice.info.provider != "gemini"
+    rate = settings.gpu_usd_per_hour if local else None
+    return settings.model_timeout_s, machine_cost(rate, settings.model_timeout_s) or Decimal(0)
 
 
 def _next(events: Generator[Event, None, None], line: Line) -> Event | None:
@@ -150,18 +156,29 @@ def _next(events: Generator[Event, None, None], line: Line) -> Event | None:
     return event
 
 
-def _close(app: App, call: str, source: Source, receipt: Receipt, error: AppError | None) -> None:
+def _close(
+    app: App, choice: Choice, call: str, source: Source, meter: Meter, error: AppError | None
+) -> Receipt:
+    if error:
+        meter.done = Done(Finish.ERROR)
+    receipt = receipt_of(app, choice, meter)
     app.ledger.close(call, _outcome(receipt, error))
     # A job's thousands of calls stand in the ledger; the log is for people.
     level = logging.DEBUG if source == "job" and not error else logging.INFO
     log.log(level, "%s %s %s", receipt.model, source, error.code if error else receipt.finish)
+    return receipt
+
+
+def _is_known(error: AppError | None) -> bool:
+    """Whether a call's cost is what was counted; only a budget ends a call without a doubt."""
+    return error is None or isinstance(error, OverBudget)
 
 
 def _outcome(receipt: Receipt, error: AppError | None) -> Outcome:
     return Outcome(
         finish=receipt.finish,
         usage=receipt.usage,
-        cost_usd=None if error else receipt.cost_usd,
+        cost_usd=receipt.cost_usd if _is_known(error) else None,
         released=error is not None and error.costs_nothing,
         error=error.code if error else None,
         ttft_ms=receipt.ttft_ms,

@@ -10,7 +10,7 @@ from lib.store.conversations import MOST_ANSWERS, Turn
 from lib.work.answer import SAVE_EVERY_S, Answer, facts, timings, usage_facts
 from lib.work.app import App
 from lib.work.ask import check_reads
-from lib.work.generation import Generation, stop
+from lib.work.generation import Generation, check_room, stop
 from lib.work.history import Round, begun, stored
 from lib.work.lanes import queue
 from lib.work.models import Choice
@@ -24,8 +24,9 @@ class Chats:
     """The answers being written now, by conversation; one round of 1 to 4 models at a time in each.
 
     The answers to the prompt at position p stand at p+1 … p+k, in the order of the models. What is
-    wrong (BadInput), or what one of them cannot read (Unsupported), is refused before anything is
-    stored, stopped or removed. `options` are system prompt, limits and the like, no messages.
+    wrong (BadInput), what one of them cannot read (Unsupported), or what is too much now (Busy) is
+    refused before anything is stored, stopped or removed. `options` are system prompt, limits and
+    the like, no messages.
     """
 
     def __init__(self, app: App) -> None:
@@ -148,6 +149,7 @@ class Chats:
             raise BadInput("prompt: it is empty.", hint="Write something, or attach a file.")
         for choice in choices:
             check_reads(self._app, choice.info, Request(choice.info.name, (said,)))
+        check_room(len(choices))
 
     def _stop(self, conversation: str, position: int) -> list[Answer]:
         """Stop what is being written at and after a position; gives what was."""

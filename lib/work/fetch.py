@@ -25,7 +25,7 @@ from httpcore2 import NetworkError, ProtocolError, TimeoutException
 
 from lib.core.chat import Media
 from lib.core.errors import BadInput, BlockedUrl, TooLarge
-from lib.core.media import read_picture
+from lib.work.pictures import read_picture
 
 Resolve = Callable[[str, int], list[str]]
 Forbidden = Callable[[str], bool]

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable, Sequence
 
 from lib.core.chat import Text, Thought
-from lib.core.errors import AppError, BadReply
+from lib.core.errors import AppError, BadReply, Busy
 from lib.providers.line import Line
 from lib.work.meter import Receipt
 
@@ -17,7 +17,24 @@ Pieces = Generator[Text | Thought | Receipt, None, None]
 
 LOOK_S = 0.05  # how often a queued answer looks whether it was stopped
 
+# Each answer is a thread, a connection to a model and some kilobytes of text: two hundred people
+# who ask at once are served, a flood is not.
+MOST = 256
+
+_places = threading.BoundedSemaphore(MOST)
 _writing: "weakref.WeakSet[Generation]" = weakref.WeakSet()
+
+
+def check_room(count: int) -> None:
+    """Raise Busy unless so many more answers may begin now; for those who store things first."""
+    taken = 0
+    try:
+        while taken < count:
+            _take_place()
+            taken += 1
+    finally:
+        if taken:
+            _places.release(taken)
 
 
 def stop_all() -> None:
@@ -36,7 +53,8 @@ class Generation:
 
     It waits for its turn until all `after` are done; stopped meanwhile, it calls `unasked` instead
     of `ask`. `started` and `began` (None: not yet) are when it was made and when its turn came, in
-    monotonic seconds. After `done`, one of `receipt` and `error` is set, if it began.
+    monotonic seconds. After `done`, one of `receipt` and `error` is set, if it began. Raises Busy
+    when `MOST` answers are being written, before anything is asked.
     """
 
     def __init__(
@@ -46,6 +64,7 @@ class Generation:
         after: Sequence["Generation"] = (),
         unasked: Callable[[], object] = lambda: None,
     ) -> None:
+        _take_place()
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.receipt: Receipt | None = None
@@ -60,7 +79,11 @@ class Generation:
         self._thread = threading.Thread(
             target=self._run, args=(ask, tuple(after), unasked), daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no thread left
+            _places.release()
+            raise _busy() from None
 
     @property
     def text(self) -> str:
@@ -118,6 +141,7 @@ class Generation:
             self.error = BadReply("Something in this app went wrong.")
         finally:
             self.done = True
+            _places.release()
             self._tell()
 
     def _has_its_turn(self, after: Sequence["Generation"]) -> bool:
@@ -143,3 +167,12 @@ class Generation:
             except Exception as error:  # a reader that is gone must not end the writing
                 log.warning("a reader failed with %s", type(error).__name__)
                 self.unlisten(listener)
+
+
+def _take_place() -> None:
+    if not _places.acquire(blocking=False):
+        raise _busy()
+
+
+def _busy() -> Busy:
+    return Busy("This server is writing as many answers as it can.", retry_after_s=5)

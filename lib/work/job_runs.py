@@ -10,7 +10,6 @@ from functools import partial
 
 from lib.core.chat import Media
 from lib.core.errors import AppError, BadReply, NotFound, OverBudget
-from lib.core.media import read_picture
 from lib.core.task import RowResult
 from lib.store.job_rows import Answered, key_of
 from lib.store.jobs import ACTIVE, Job, State
@@ -18,6 +17,7 @@ from lib.store.row_files import Table, open_table
 from lib.work.app import App
 from lib.work.caller import Order, fit_spec
 from lib.work.crew import Crew
+from lib.work.pictures import read_picture
 from lib.work.tally import FREE, Pending
 
 log = logging.getLogger(__name__)

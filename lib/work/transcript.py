@@ -9,11 +9,11 @@ from typing import Any
 
 from lib.core.chat import Media
 from lib.core.errors import BadInput, NotFound, TooLarge
-from lib.core.media import read_media
 from lib.core.options import from_fields, to_fields
 from lib.store.conversations import MOST_ANSWERS, TITLE_CHARACTERS, Turn, name_of
 from lib.store.database import to_json as compact
 from lib.work.app import App
+from lib.work.pictures import read_media
 from lib.work.stored_facts import is_model, known
 
 FORMAT, VERSION = "playground-conversation", 1

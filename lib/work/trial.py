@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from itertools import islice
 
-from lib.core.media import read_picture
 from lib.core.prices import BATCH, MTOK, STANDARD, Rates
 from lib.core.spec import Spec, check_columns
 from lib.core.task import RowResult
@@ -16,6 +15,7 @@ from lib.store.row_files import Table
 from lib.work.app import App
 from lib.work.classify import Classification
 from lib.work.job_runs import CONCURRENCY
+from lib.work.pictures import read_picture
 
 TRIED = 20
 Z = 1.96  # of a 95 % interval

@@ -12,12 +12,15 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
 
 from lib.store.settings import Settings, read
-from lib.web.api import build_api
-from lib.web.gate import Gate, Keyring, Throttle
+from lib.web.api import api_mount
+from lib.web.connections import Connection, harden
+from lib.web.gate import Gate
+from lib.web.hosts import Hosts
+from lib.web.keyring import Keyring
 from lib.web.shell import Shell
+from lib.web.throttle import Throttle
 from lib.work.app import App, build
 from lib.work.jobs import JobDesk
 from tests.fakes import FakeServer
@@ -40,9 +43,14 @@ class Api(httpx2.Client):
 
 
 @contextlib.contextmanager
-def serving(app: Starlette) -> Iterator[str]:
-    """`app` on a free loopback port; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
+def serving(app: Starlette, protocol: type[Connection] = Connection) -> Iterator[str]:
+    """`app` on a free loopback port, behind the product's own connections; yields its address."""
+    streamlits: Any = {"ws": "websockets-sansio", "ws_max_size": 200_000_000}
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="error", lifespan="off", **streamlits
+    )
+    config.load()
+    harden(config, protocol)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -57,9 +65,9 @@ def serving(app: Starlette) -> Iterator[str]:
 def api_with(settings: Settings, most_bytes: int = 5_000_000) -> Iterator[Api]:
     app = build(settings)
     gate = Middleware(Gate, Keyring(PASSWORD), Throttle(), True)
-    stack = [Middleware(Shell, most_bytes=most_bytes), gate]
+    stack = [Middleware(Shell, most_bytes=most_bytes), Middleware(Hosts), gate]
     desk = JobDesk(app)
-    site = Starlette(routes=[Mount("/api", build_api(app, desk))], middleware=stack)
+    site = Starlette(routes=[api_mount(app, desk)], middleware=stack)
     with serving(site) as url:
         headers = {"Authorization": f"Bearer {PASSWORD}"}
         with Api(base_url=f"{url}/api", headers=headers, timeout=30) as client:

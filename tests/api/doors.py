@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from lib.core.errors import RateLimited
-from lib.web.gate import Gate, Keyring, Throttle
+from lib.web.gate import Gate
+from lib.web.keyring import Keyring
 from lib.web.login import login_routes
+from lib.web.throttle import Throttle
 
 PASSWORD = "grün & sure"
 BEARER = b"Bearer " + PASSWORD.encode()

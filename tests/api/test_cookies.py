@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.web.gate import Keyring
+from lib.web.keyring import Keyring
 from tests.api.doors import COOKIE, KEYRING, PASSWORD, build, call, cookie
 from tests.unit.builders import Clock
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from lib.web.gate import Keyring
+from lib.web.keyring import Keyring
 from tests.api.doors import BEARER, COOKIE, Headers, auth, browser, build, call, cookie, error_of
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.web.gate import Keyring, Throttle
+from lib.web.keyring import Keyring
+from lib.web.throttle import Throttle
 from tests.api.doors import (
     PASSWORD,
     WRONG,

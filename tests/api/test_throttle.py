@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lib.core.errors import RateLimited
-from lib.web import gate
-from lib.web.gate import Throttle, client_address
+from lib.web import throttle as bounds
+from lib.web.throttle import Throttle, client_address, is_loopback
 from tests.api.doors import (
     BEARER,
     PASSWORD,
@@ -118,13 +118,13 @@ def test_the_throttle_forgets() -> None:
     """It remembers a bounded number of addresses, and none for longer than needed."""
     clock = Clock()
     throttle = Throttle(clock)
-    for number in range(gate.MAX_ADDRESSES + 500):
+    for number in range(bounds.MAX_ADDRESSES + 500):
         throttle.attempt(f"address {number}", lambda: False)
     crowded = len(throttle._wrong)
     clock.time += 60
     throttle.attempt("later", lambda: False)
 
-    assert crowded == gate.MAX_ADDRESSES
+    assert crowded == bounds.MAX_ADDRESSES
     assert list(throttle._wrong) == ["later"]
 
 
@@ -170,3 +170,13 @@ def test_a_written_address_does_not_help() -> None:
     ]
 
     assert statuses[-1] == 429
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True),
+     ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("2001:db8::1", False), ("odd", False)],
+)  # fmt: skip
+def test_loopback_is_known_in_every_spelling(host: str, local: bool) -> None:
+    """This machine, and so everybody behind its proxy, is told from a single foreign address."""
+    assert is_loopback(client_address({"client": (host, 1)})) is local

@@ -15,7 +15,9 @@ def main() -> None:
     """Only what is real on any machine: the built-in model, with a rent for its price."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        settings = {"APP_PASSWORD": PASSWORD, "GPU_USD_PER_HOUR": "0.25"}
+        settings = {
+            "APP_PASSWORD": PASSWORD, "GPU_USD_PER_HOUR": "0.25", "MONTHLY_BUDGET_USD": "10",
+        }  # fmt: skip
         site = until_healthy(start_site(Path(folder), **settings))
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = chromium.new_page(viewport={"width": 1000, "height": 640})
@@ -35,11 +37,24 @@ def main() -> None:
         expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=30_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=PICTURES / "estimate.png")
+        save_plan(page)
         page.goto(f"{site.url}/classify")
         classify(page)
         page.screenshot(path=PICTURES / "classify.png")
+        page.goto(f"{site.url}/usage?side=Calls+to+own+models")
+        expect(page.get_by_text("calls of this month to own models")).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=PICTURES / "usage.png")
         chromium.close()
         site.stop()
+
+
+def save_plan(page: Page) -> None:
+    """For the usage page to hold the month against."""
+    page.get_by_role("button", name="Save as a plan").click()
+    page.get_by_label("Name", exact=True).fill("This winter")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("«This winter» is saved")).to_be_visible()
 
 
 def classify(page: Page) -> None:

@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[object, str, object]] = {
     "VLLM_CHOICE": ("structured_outputs", "guided_choice", "guided_choice"),
     "HOST": (None, "127.0.0.1", "127.0.0.1"),
     "PORT": (8501, "9000", 9000),
+    "ALLOWED_HOSTS": ([], "GPU.lan, *.lab.lan", ["gpu.lan", "*.lab.lan"]),
     "MAX_UPLOAD_MB": (200, "50", 50),
     "CLORE_API_URL": ("https://api.clore.ai", "http://127.0.0.1:8/", "http://127.0.0.1:8"),
 }

@@ -117,6 +117,50 @@ def test_a_fetch_that_broke_off_is_swept_too(uploads: Uploads) -> None:
     assert uploads.path(name).read_bytes() == b"data"
 
 
+def test_a_file_in_use_is_not_swept(uploads: Uploads) -> None:
+    """A job may be prepared over days before it has one."""
+    name = upload(uploads, b"data")
+    make_old(uploads.path(name))
+    found = uploads.path(name)
+    uploads.sweep([])
+
+    assert found.is_file()
+
+
+def test_temporary_files_that_a_kill_left_are_swept(uploads: Uploads) -> None:
+    left = uploads.folder / "tmpx1y2z3.csv"
+    left.write_bytes(b"data")
+    make_old(left)
+    uploads.sweep([])
+
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../playground.db", "/etc/passwd", "a" * 31 + "/", "A" * 32, "0" * 33]
+)
+def test_no_other_name_becomes_a_path(uploads: Uploads, tmp_path: Path, name: str) -> None:
+    """Whatever stands in an address, a draft or a database."""
+    (tmp_path / "playground.db").touch()
+    with pytest.raises(NotFound):
+        uploads.path(name)
+    with pytest.raises(NotFound):
+        uploads.delete(name)
+
+    assert (tmp_path / "playground.db").exists()
+
+
+def test_only_this_user_can_read_them(uploads: Uploads) -> None:
+    """Whatever the umask: nobody else may enter the folder."""
+    before = os.umask(0)
+    try:
+        upload(uploads, b"data")
+    finally:
+        os.umask(before)
+
+    assert uploads.folder.stat().st_mode & 0o077 == 0
+
+
 def test_files_that_vanish_while_they_are_swept_are_no_matter(
     database: Database, tmp_path: Path
 ) -> None:

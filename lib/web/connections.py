@@ -1,0 +1,153 @@
+"""Open connections: how many there may be, and how long one may keep us waiting.
+
+uvicorn waits for ever for the head of a first request, drains the body of a refused one to its end,
+and never drops a reader that takes nothing. Streamlit builds uvicorn's configuration before app.py
+is imported, so `install` completes it when the server starts. Uses what uvicorn does not promise
+(`config.http_protocol_class`, `cycle`, `encoded_headers`); tests/api/test_slow_clients.py fails
+when one of them moves.
+"""
+
+import asyncio
+import functools
+import json
+import resource
+import socket
+from typing import Any, ClassVar
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lib.core.errors import Busy
+from lib.web.errors import error_body
+from lib.web.throttle import client_address, is_loopback
+
+# A page's socket is bounded by Streamlit too, at 25 MB, and that says what is wrong.
+MOST_SOCKET_BYTES = 32 * 2**20
+
+_BUSY = Busy("This server has as many connections as it can carry.", retry_after_s=5)
+_BODY = json.dumps(error_body(_BUSY)).encode()
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+)
+
+
+class Connection(H11Protocol):
+    """One connection of a client, from the first byte to the last or to a websocket.
+
+    When all places are taken, whoever has waited longest without sending a request makes room.
+    Behind a proxy everybody has its address, so loopback is bound by the whole number alone.
+    """
+
+    MOST: ClassVar[int] = 1024
+    MOST_OF_ONE: ClassVar[int] = 256
+    HEAD_S: ClassVar[float] = 10.0  # from the connection, or the last answer, to a whole head
+    REST_S: ClassVar[float] = 5.0  # for the rest of a body that nobody wants any more:
+    REST_BYTES: ClassVar[int] = 16 * 2**20  # a client that is cut off sooner misses the answer
+    READER_S: ClassVar[float] = 60.0  # how long a reader may take nothing
+
+    _clock: asyncio.TimerHandle | None = None
+    _owed: str | None = None  # by the peer: "head", "rest", or nothing
+    _since = 0.0
+    _rest_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _drop_dead_reader(transport, self.READER_S)
+        if self._has_place():
+            self._look()
+        else:
+            transport.write(_FULL)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._look(len(data))
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._look()
+
+    def _look(self, size: int = 0) -> None:
+        """See what the peer owes now, and give it the time for that anew when it has changed."""
+        owed = self._now_owed()
+        if owed != self._owed:
+            if self._clock:
+                self._clock.cancel()
+            self._owed, self._since, self._rest_bytes = owed, self.loop.time(), 0
+            if owed:
+                wait_s = self.HEAD_S if owed == "head" else self.REST_S
+                self._clock = self.loop.call_later(wait_s, self.transport.close)
+        elif owed == "rest":
+            self._rest_bytes += size
+            if self._rest_bytes > self.REST_BYTES:
+                self.transport.close()
+
+    def _now_owed(self) -> str | None:
+        if self not in self.connections or (self.cycle and not self.cycle.response_complete):
+            return None  # it is lost or a websocket by now, or it is our turn
+        return "rest" if self.conn.their_state is h11.SEND_BODY else "head"
+
+    def _has_place(self) -> bool:
+        if len(self.connections) > self.MOST:
+            return self._make_room()
+        own = _network(self.client[0] if self.client else "unknown")
+        if is_loopback(own):
+            return True
+        clients = [getattr(one, "client", None) for one in self.connections]
+        peers = [_network(client[0]) for client in clients if client]
+        return peers.count(own) <= self.MOST_OF_ONE
+
+    def _make_room(self) -> bool:
+        ours = [one for one in self.connections if isinstance(one, Connection)]
+        idle = [one for one in ours if one._owed == "head" and not one.transport.is_closing()]
+        if not idle:
+            return False
+        min(idle, key=lambda one: one._since).transport.abort()
+        return True
+
+
+@functools.lru_cache(4096)
+def _network(host: str) -> str:
+    return client_address({"client": (host, -1)})
+
+
+def _drop_dead_reader(transport: asyncio.Transport, after_s: float) -> None:
+    """Have the kernel end a connection whose peer acknowledges or takes nothing for so long.
+
+    Also for a websocket, and while a closed connection still has something to send. tcp(7): Linux
+    only; elsewhere the system's own time-outs have to do.
+    """
+    peer = transport.get_extra_info("socket")
+    if peer is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(after_s * 1000))
+
+
+def harden(config: uvicorn.Config, protocol: type[Connection] = Connection) -> None:
+    """Give a loaded configuration our connections and bounds, and take its Server header."""
+    config.http_protocol_class = protocol
+    config.ws_max_size = min(config.ws_max_size, MOST_SOCKET_BYTES)
+    config.encoded_headers = [pair for pair in config.encoded_headers if pair[0] != b"server"]
+
+
+def install() -> None:
+    """Harden every server of this process that starts after this.
+
+    Half of the files this process may open are for the models, the database and what is read.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY:
+        Connection.MOST = min(Connection.MOST, files // 2)
+    startup = uvicorn.Server.startup
+
+    @functools.wraps(startup)
+    async def hardened(self: uvicorn.Server, *args: Any, **more: Any) -> None:
+        harden(self.config)
+        await startup(self, *args, **more)
+
+    uvicorn.Server.startup = hardened  # type: ignore[method-assign]

@@ -1,0 +1,194 @@
+"""Texts of strangers in a real Chromium: nothing of them is fetched, run, or hides where it leads.
+
+A model's answer, a file's cells, a model's own name, a conversation somebody sent: each holds every
+way to make a page ask another host, and that host listens.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.pictures import picture
+from tests.browser.conftest import PASSWORD, READY, Site, start_site, until_healthy
+from tests.browser.test_chat import answer, ask, attach, footer
+from tests.fakes import FakeServer, ollama
+from tests.unit.picture_site import Site as Listener
+from tests.unit.picture_site import serving
+
+pytestmark = pytest.mark.browser
+
+# EVIL is the other host. A blank line parts them, so that none can be part of another.
+PICTURES = """![a](EVIL/1.png)
+
+![a][r] and ![r][] and ![r]
+
+[r]: EVIL/2.png
+
+[![a](EVIL/3.png)](EVIL/4)
+
+![a](<EVIL/5.png> "title")
+
+- ![a](EVIL/6.png)
+
+> ![a](EVIL/7.png)
+
+| a | b |
+|---|---|
+| ![a](EVIL/8.png) | `![a](EVIL/9.png)` |
+
+:red[![a](EVIL/10.png)] :blue-background[![a](EVIL/11.png)] :small[![a](EVIL/12.png)]
+
+&#33;[a](EVIL/13.png) !&#91;a](EVIL/14.png) !\u200b[a](EVIL/15.png)
+
+![a](//BARE/16.png) ![a](\\\\\\\\BARE/17.png) ![a](/\\\\BARE/18.png)
+
+[^1] and ![a][^1]
+
+[^1]: ![a](EVIL/19.png)
+
+![a](data:image/svg+xml,%3Csvg%20onload='fetch(%22EVIL/20%22)'%3E%3C/svg%3E)"""
+TAGS = """<img src=EVIL/1.png> <img src="EVIL/2.png" onerror="window.hit=1">
+
+<script>window.hit=1; fetch('EVIL/3')</script>
+
+<svg onload="window.hit=1"><image href="EVIL/4.png"/><use href="EVIL/5.svg#a"/></svg>
+
+<iframe src="EVIL/6" srcdoc="<img src=EVIL/7.png>"></iframe>
+
+<style>@import url(EVIL/8.css); body { background: url(EVIL/9.png) }</style>
+
+<link rel="stylesheet" href="EVIL/10.css"><link rel="prefetch" href="EVIL/11"><base href="EVIL/">
+
+<meta http-equiv="refresh" content="0;url=EVIL/12">
+
+<video src="EVIL/13.mp4" poster="EVIL/14.png" autoplay></video><audio src="EVIL/15.mp3" autoplay></audio>
+
+<object data="EVIL/16"></object><embed src="EVIL/17"><form action="EVIL/18"><button>Log in</button></form>
+
+<a href="EVIL/19" ping="EVIL/20">x</a> <div style="background:url(EVIL/21.png)">x</div>
+
+<details open ontoggle="window.hit=1"> <input autofocus onfocus="window.hit=1"> <math href="EVIL/22">"""
+SYNTAX = """$\\\\includegraphics{EVIL/1.png}$ and $\\\\href{javascript:window.hit=1}{x}$ and $\\\\url{EVIL/2}$
+
+$\\\\htmlStyle{background:url(EVIL/3.png)}{x}$ and $\\\\htmlData{src=EVIL/4}{x}$ and $\\\\htmlClass{a}{x}$
+
+$$
+\\\\includegraphics[alt=x]{EVIL/5.png}
+$$
+
+:material/EVIL: :color[x]{foreground="url(EVIL/6.png)"} :red[x]{style="background:url(EVIL/7.png)"}
+
+[x](javascript:window.hit=1) [x](JAVASCRIPT:window.hit=1) [x](java&#10;script:window.hit=1)
+
+[x](data:text/html,<script>window.hit=1</script>) [x](vbscript:x) [x](file:///etc/passwd)
+
+[the bank](EVIL/8 "https://bank.example") [https://bank.example](EVIL/9) <EVIL/10>
+
+[\u202eelpmaxe.knab](EVIL/11) [ ](EVIL/12) [a](//BARE/13) [b][s]
+
+[s]: EVIL/14
+
+```mermaid
+graph LR; A[<img src=EVIL/15.png>]-->B
+```
+
+```html
+<img src="EVIL/16.png">
+```"""
+NAME = "![n](EVIL/n.png) [bank](EVIL/l) <img src=EVIL/t.png> $\\\\href{EVIL/k}{x}$ :red[x]"
+MODEL = "![m](EVIL/m.png)[bank](EVIL/b)"
+
+
+@dataclass
+class Trap:
+    """A server in front of a hostile Ollama, and the host that waits to be asked."""
+
+    site: Site
+    listener: Listener
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def bare(self) -> str:
+        return f"evil.localhost:{self.listener.port}"
+
+    def told(self, text: str) -> str:
+        """The text with the other host in its places."""
+        text = text.replace("\\\\", "\\")
+        return text.replace("EVIL", f"http://{self.bare}").replace("BARE", self.bare)
+
+    def watch(self, page: Page) -> None:
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda line: self.complaints.append(line.text))
+
+    def check(self, page: Page) -> None:
+        """Nothing was asked elsewhere, nor was it tried; nothing ran; links say where they lead."""
+        page.wait_for_timeout(300)  # what an element fetches, it fetches at once
+        ours = (self.site.url, "data:", "blob:", self.site.url.replace("http", "ws"))
+
+        assert self.listener.seen == []
+        assert [url for url in self.asked if not url.startswith(ours)] == []
+        assert [line for line in self.complaints if self.bare in line] == []
+        assert page.evaluate("window.hit") is None
+        for tag in ("src", "srcset", "poster", "data", "action", "ping", "style", "xlink\\:href"):
+            assert page.locator(f'[{tag}*="evil.localhost"]').count() == 0, tag
+        for link in page.locator("main a, [data-testid=stSidebar] a").all():
+            target = link.get_attribute("href") or ""
+            assert not target.lower().startswith(("javascript", "data", "vbscript", "file"))
+            if "evil.localhost" in target:
+                around = link.evaluate("link => link.parentElement.textContent")
+                assert "evil.localhost" in around, target
+        self.asked.clear()
+        self.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trap]:
+    with serving() as listener, FakeServer() as fake, pytest.MonkeyPatch.context() as patch:
+        evil = f"http://evil.localhost:{listener.port}"
+        model = MODEL.replace("EVIL", evil)
+        patch.setitem(ollama.MODELS, model, ollama.MODELS["gemma3:4b"])
+        settings = {"APP_PASSWORD": PASSWORD, "OLLAMA_HOST": fake.url, "EMBEDDED_MODEL": "off"}
+        site = until_healthy(start_site(tmp_path_factory.mktemp("trap"), **settings))
+        yield Trap(site, listener)
+        site.stop()
+
+
+@pytest.fixture
+def page(trap: Trap, chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1200, "height": 844})
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    opened.goto(f"{trap.site.url}/login")
+    opened.get_by_label("Password").fill(PASSWORD)
+    opened.get_by_role("button", name="Log in").click()
+    opened.wait_for_selector(READY)
+    trap.watch(opened)
+    yield opened
+    context.close()
+
+
+def test_the_other_host_can_be_reached(trap: Trap, chromium: Browser) -> None:
+    """If this fails, the silence of the others proves nothing."""
+    page = chromium.new_page()
+    page.goto(f"http://{trap.bare}/hello")
+    page.close()
+
+    assert trap.listener.seen[0]["path"] == "/hello"
+    trap.listener.seen.clear()
+
+
+@pytest.mark.parametrize("text", [PICTURES, TAGS, SYNTAX], ids=["pictures", "tags", "syntax"])
+def test_an_answer_fetches_and_runs_nothing(trap: Trap, page: Page, text: str) -> None:
+    """While it streams in, when it is there, and when the page is opened again."""
+    ask(page, trap.told(text) + " #pace=0.005")
+    expect(footer(page)).to_contain_text("tok/s", timeout=60_000)
+    expect(answer(page)).to_contain_text("evil.localhost")
+    trap.check(page)
+    page.reload()
+    expect(answer(page)).to_contain_text("evil.localhost")
+    trap.check(page)

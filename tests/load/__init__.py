@@ -1,0 +1,1 @@
+"""The product under load, for as long as `make soak` says."""
