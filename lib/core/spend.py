@@ -51,7 +51,7 @@ class Totals:
 class Slice:
     """The calls of one day (UTC, YYYY-MM-DD), model and source that ended alike.
 
-    `error` is the code of those that failed.
+    `error` is the code of those that failed. Calls with and without a cost are slices apart.
     """
 
     day: str
@@ -84,7 +84,8 @@ class Spend:
 class Speed:
     """How fast a model's finished answers were; None is not measured.
 
-    First tokens in milliseconds; `tokens_per_second` is the median speed after the first token.
+    First tokens in milliseconds, as nearest-rank percentiles; `tokens_per_second` is the median
+    speed after the first token.
     """
 
     ttft_p50_ms: float | None = None

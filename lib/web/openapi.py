@@ -23,6 +23,9 @@ Log in with the header `Authorization: Bearer <APP_PASSWORD>`; a browser that is
 pages needs nothing more. Whatever goes wrong is answered in one shape: `code` is for programs,
 `message` names the field, `hint` says the next step. Of a key given twice in a JSON object the last
 counts; query parameters nobody knows are ignored; a `GET` call answers `HEAD` too.
+
+What is no call at all is refused in the same shape: 400 or 421 for a wrong `Host`, 404 for an
+unknown path, 405 with `Allow` for a wrong method, 408 for a body that dribbles in.
 """
 TAGS = {
     "Models": "What there is to ask, and what it costs.",

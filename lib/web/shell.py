@@ -110,8 +110,12 @@ class _Exchange:
 
 
 def _most_for(scope: Scope) -> int:
-    """JSON becomes many times its size in objects, on the event loop: it is bounded closer."""
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    """JSON becomes many times its size in objects, on the event loop: it is bounded closer, and so
+    is all that the API might take for JSON."""
+    kinds = [value.lower() for name, value in scope["headers"] if name == b"content-type"]
+    is_api = scope["path"].startswith("/api/")
+    if is_api and not any(kind.startswith(b"multipart/") for kind in kinds):
+        return MOST_JSON_BYTES
     return MOST_JSON_BYTES if any(b"json" in kind for kind in kinds) else sys.maxsize
 
 

@@ -1,11 +1,15 @@
 """This month against its budget, whatever the chosen period is."""
 
+from decimal import Decimal
+
 import streamlit as st
 
 from lib.web import budget_note, kit, usage_charts
 from lib.web.job_quality import PLAIN, percent
 from lib.web.texts import _, usd
 from lib.work import budget
+
+ONE_TENTH = Decimal("0.1")  # below it a whole per cent says too little
 
 
 def show() -> None:
@@ -24,8 +28,9 @@ def show() -> None:
         "left": found.left_usd,
     }  # fmt: skip
     shown = {name: kit.literal(usd(amount)) for name, amount in amounts.items()}
+    used = percent(float(found.share), 0 if found.share >= ONE_TENTH else 1)
     st.markdown(
-        told.format(used=percent(float(found.share), 0), **shown),
+        told.format(used=used, **shown),
         help=_("Reserved is what running calls could cost at most, and calls that broke off and "
                "never said what they took. Months are those of UTC."),
     )  # fmt: skip

@@ -30,7 +30,7 @@ def show(period: Period) -> None:
     """All of it; with no call in the period, that."""
     spend = kit.app().usage.spend(period)
     if not spend.slices:
-        st.info(_("No call in this time. «All» shows whether there was one before."))
+        st.info(_("No call in this time; «All» has every one."))
         return
     _headline(spend.total)
     # Fragments: another measure or table is no reason to add the ledger up again.
@@ -42,27 +42,22 @@ def show(period: Period) -> None:
 def _headline(total: Totals) -> None:
     used = total.usage
     with st.container(horizontal=True):
-        for label, value, beside, explained in (
-            (_("Spent"), usd(total.cost_usd), unpriced(total), _spent_help(total)),
-            (_("Calls"), number(total.calls), _running(total), None),
-            (
-                _("Tokens in"),
-                number(used.input_tokens),
-                part(_("cached"), used.cached_tokens),
-                None,
-            ),
-            (
-                _("Tokens out"),
-                number(used.output_tokens),
-                part(_("thinking"), used.thinking_tokens),
-                None,
-            ),
-            (_("Failed calls"), number(total.errors), None, None),
-        ):
-            st.metric(
-                label, value, beside, border=True, height="stretch", help=explained,
-                delta_color="off", delta_arrow="off",
-            )  # fmt: skip
+        _figure(_("Spent"), usd(total.cost_usd), unpriced(total), _spent_help(total))
+        _figure(_("Calls"), number(total.calls), _running(total))
+        _figure(_("Tokens in"), number(used.input_tokens), _part(_("cached"), used.cached_tokens))
+        _figure(
+            _("Tokens out"), number(used.output_tokens), _part(_("thinking"), used.thinking_tokens)
+        )
+        _figure(_("Failed calls"), number(total.errors))
+
+
+def _figure(
+    label: str, value: str, beside: str | None = None, explained: str | None = None
+) -> None:
+    st.metric(
+        label, value, beside, border=True, height="stretch", help=explained, delta_color="off",
+        delta_arrow="off",
+    )  # fmt: skip
 
 
 def unpriced(totals: Totals) -> str | None:
@@ -91,7 +86,7 @@ def _running(total: Totals) -> str | None:
     )
 
 
-def part(name: str, tokens: int | None) -> str | None:
+def _part(name: str, tokens: int | None) -> str | None:
     """«1,024 cached»; None says nothing of what nobody counted."""
     return None if tokens is None else f"{number(tokens)} {name}"
 

@@ -92,9 +92,9 @@ def test_the_calls_are_in_the_description_of_the_api(api: Api) -> None:
 
     assert {"get", "post"} <= paths["/jobs"].keys()
     for rest in ("", "/results", "/evaluation"):
-        assert "get" in paths["/jobs/{job}" + rest]
+        assert "get" in paths["/jobs/{job_id}" + rest]
     for verb in ("pause", "resume", "cancel", "retry"):
-        assert "post" in paths["/jobs/{job}/" + verb]
+        assert "post" in paths["/jobs/{job_id}/" + verb]
     form = paths["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"].keys() == {"file", "spec"}
     assert "202" in paths["/jobs"]["post"]["responses"]

@@ -1,13 +1,15 @@
 """What HTTP asks of every path of the API, and what odd requests get: never a 500, never a page."""
 
 import json
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from lib.web.estimate_api import EXAMPLE
-from tests.api.conftest import Api
+from tests.api.conftest import Api, api_with, settings_for
 from tests.api.jobs import refusal
+from tests.fakes import FakeServer
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,18 @@ def test_json_calls_take_json(
     assert answer.status_code == status, answer.text
     if status == 422:
         assert answer.json()["error"]["hint"] == "Send the header Content-Type: application/json."
+
+
+@pytest.mark.parametrize("kind", [None, "Application/JSON", "text/json", "nonsense"])
+def test_json_is_bounded_closer_than_files(
+    fake: FakeServer, tmp_path: Path, kind: str | None
+) -> None:
+    """Whatever may be read as JSON is at most 20 MB, however its type is spelt or left out."""
+    with api_with(settings_for(fake, tmp_path), most_bytes=50_000_000) as api:
+        headers = {} if kind is None else {"content-type": kind}
+        answer = api.post("/chat", content=b" " * 21_000_000, headers=headers)
+
+    assert refusal(answer) == (413, "too_large")
 
 
 @pytest.mark.parametrize("path", ["/vision?prompt=x", "/jobs"])

@@ -16,7 +16,7 @@ from tests.fakes import FakeServer
 
 ROOT = Path(__file__).parents[2]
 SOAK = bool(os.environ.get("SOAK"))
-CASES = 150 if SOAK else 6  # for each call and phase, beside one for each bound of each field
+CASES = 400 if SOAK else 6  # for each call and phase, beside one for each bound of each field
 MOST_S = 1800 if SOAK else 170
 
 

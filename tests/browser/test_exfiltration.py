@@ -4,20 +4,25 @@ A model's answer, a file's cells, a model's own name, a conversation somebody se
 way to make a page ask another host, and that host listens.
 """
 
+import csv
+import io
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.api.pictures import picture
 from tests.browser.conftest import PASSWORD, READY, Site, start_site, until_healthy
-from tests.browser.test_chat import answer, ask, attach, footer
+from tests.browser.test_chat import OLLAMA, answer, ask, attach, footer
+from tests.browser.test_classify import DONE, choose, run
 from tests.fakes import FakeServer, ollama
 from tests.unit.picture_site import Site as Listener
-from tests.unit.picture_site import serving
+from tests.unit.picture_site import send, serving
 
 pytestmark = pytest.mark.browser
 
@@ -65,16 +70,21 @@ TAGS = """<img src=EVIL/1.png> <img src="EVIL/2.png" onerror="window.hit=1">
 
 <meta http-equiv="refresh" content="0;url=EVIL/12">
 
-<video src="EVIL/13.mp4" poster="EVIL/14.png" autoplay></video><audio src="EVIL/15.mp3" autoplay></audio>
+<video src="EVIL/13.mp4" poster="EVIL/14.png" autoplay></video>
+<audio src="EVIL/15.mp3" autoplay></audio>
 
-<object data="EVIL/16"></object><embed src="EVIL/17"><form action="EVIL/18"><button>Log in</button></form>
+<object data="EVIL/16"></object><embed src="EVIL/17">
+<form action="EVIL/18"><button>Log in</button></form>
 
 <a href="EVIL/19" ping="EVIL/20">x</a> <div style="background:url(EVIL/21.png)">x</div>
 
-<details open ontoggle="window.hit=1"> <input autofocus onfocus="window.hit=1"> <math href="EVIL/22">"""
-SYNTAX = """$\\\\includegraphics{EVIL/1.png}$ and $\\\\href{javascript:window.hit=1}{x}$ and $\\\\url{EVIL/2}$
+<details open ontoggle="window.hit=1"> <input autofocus onfocus="window.hit=1">
+<math href="EVIL/22">"""
+SYNTAX = """$\\\\includegraphics{EVIL/1.png}$ and $\\\\href{javascript:window.hit=1}{x}$ and
+$\\\\url{EVIL/2}$
 
-$\\\\htmlStyle{background:url(EVIL/3.png)}{x}$ and $\\\\htmlData{src=EVIL/4}{x}$ and $\\\\htmlClass{a}{x}$
+$\\\\htmlStyle{background:url(EVIL/3.png)}{x}$ and $\\\\htmlData{src=EVIL/4}{x}$ and
+$\\\\htmlClass{a}{x}$
 
 $$
 \\\\includegraphics[alt=x]{EVIL/5.png}
@@ -166,6 +176,7 @@ def page(trap: Trap, chromium: Browser) -> Iterator[Page]:
     opened.goto(f"{trap.site.url}/login")
     opened.get_by_label("Password").fill(PASSWORD)
     opened.get_by_role("button", name="Log in").click()
+    opened.goto(trap.site.url + OLLAMA)
     opened.wait_for_selector(READY)
     trap.watch(opened)
     yield opened
@@ -174,8 +185,10 @@ def page(trap: Trap, chromium: Browser) -> Iterator[Page]:
 
 def test_the_other_host_can_be_reached(trap: Trap, chromium: Browser) -> None:
     """If this fails, the silence of the others proves nothing."""
+    trap.listener.replies["/hello"] = send()
     page = chromium.new_page()
     page.goto(f"http://{trap.bare}/hello")
+    page.wait_for_timeout(300)  # it looks for an icon too
     page.close()
 
     assert trap.listener.seen[0]["path"] == "/hello"
@@ -191,4 +204,84 @@ def test_an_answer_fetches_and_runs_nothing(trap: Trap, page: Page, text: str) -
     trap.check(page)
     page.reload()
     expect(answer(page)).to_contain_text("evil.localhost")
+    trap.check(page)
+
+
+def test_names_and_titles_are_words(trap: Trap, page: Page) -> None:
+    """A file's name, a prompt that becomes a title, and a model's own name in every list."""
+    name = trap.told(NAME)
+    attach(page, "[n](x)<b>.png", picture())
+    ask(page, name)
+    expect(footer(page)).to_contain_text("tok/s", timeout=30_000)
+    page.get_by_role("button", name="Chats").click()
+    expect(page.get_by_label("Title").first).to_have_value(re.compile(re.escape(name[:30])))
+    page.get_by_role("combobox", name="Models").click()
+    expect(page.get_by_role("option", name="bank")).to_be_visible()
+    page.keyboard.press("Escape")
+    trap.check(page)
+    page.goto(f"{trap.site.url}/?model=" + quote("ollama/" + trap.told(MODEL), safe=""))
+    page.wait_for_selector(READY)
+    ask(page, "hello")
+    trap.check(page)
+
+
+def test_a_conversation_of_a_stranger_is_words(trap: Trap, page: Page, tmp_path: Path) -> None:
+    """Its title, prompts, thoughts, answers and errors, in every part of the file."""
+    texts = [trap.told(text) for text in (PICTURES, TAGS, SYNTAX, NAME)]
+    words = trap.told(NAME)
+    facts = {
+        "model": "ollama/gemma3:4b",
+        "finish": "error",
+        "version": words,
+        "error": {"code": "bad_reply", "message": words, "hint": words, "retry_after_s": None},
+    }
+    empty = {"media": [], "thought": "", "facts": {}}
+    messages = []
+    for number, text in enumerate(texts):
+        messages.append({**empty, "position": 2 * number, "role": "user", "text": text})
+        said = {"position": 2 * number + 1, "role": "assistant", "text": text, "thought": text}
+        messages.append({**empty, **said, "facts": facts})
+    body = {
+        "format": "playground-conversation",
+        "version": 1,
+        "title": words,
+        "settings": {"models": [], "options": {}},
+    }
+    file = tmp_path / "chat.json"
+    file.write_text(json.dumps({**body, "messages": messages}))
+    page.get_by_role("button", name="Chats").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
+    expect(page.get_by_test_id("stChatMessage")).to_have_count(8)
+    for opener in page.get_by_text("Thinking", exact=True).all():
+        opener.click()
+    trap.check(page)
+    page.get_by_role("button", name="Details").last.click()
+    expect(page.get_by_text("Model version")).to_be_visible()
+    trap.check(page)
+
+
+def test_a_table_of_a_stranger_is_words(trap: Trap, page: Page) -> None:
+    """Its name, headers, cells, labels and gold labels, before and after they are classified."""
+    word = trap.told(NAME)
+    cells = [[word, f"{word} {label}", label] for label in ("![g](EVIL/g.png)", "<img src=EVIL/h>")]
+    out = io.StringIO()
+    told = [[trap.told(cell) for cell in row] for row in cells]
+    csv.writer(out).writerows([[word, f"{word} text", f"{word} gold"], *told * 10])
+    page.goto(f"{trap.site.url}/classify?cls_model=ollama%2Fgemma3%3A4b")
+    page.wait_for_selector(READY)
+    file = {"name": "[x](a)<b>.csv", "mimeType": "text/csv", "buffer": out.getvalue().encode()}
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
+    expect(page.get_by_text("3 columns")).to_be_visible()
+    choose(page, "cls_gold", f"{word} gold")
+    page.get_by_role("button", name="Take labels from").click()
+    expect(page.get_by_text("rows have one of these labels")).to_be_visible()
+    trap.check(page)
+    page.get_by_role("button", name="Try 20 rows").click()
+    expect(page.get_by_text("All 20 rows")).to_be_visible(timeout=60_000)
+    trap.check(page)
+    run(page)
+    expect(page.get_by_text("20 of 20 rows")).to_be_visible(timeout=60_000)
+    trap.check(page)
+    page.get_by_role("tab", name="Rows").click()
+    page.wait_for_selector(DONE)
     trap.check(page)

@@ -113,7 +113,7 @@ def test_a_job_whose_server_is_killed_again_and_again(
 ) -> None:
     """Every row once, no answer that was stored is paid twice, and every sum is right."""
     chance, before = random.Random(seed), len(slow_fake.asked)
-    concurrency, kills = 10, times(short=3, long=20)
+    concurrency, kills = 10, times(short=2, long=20)
     site = launch("k")
     with Client(site) as client:
         job = client.begin(200 * kills, concurrency=concurrency)

@@ -11,10 +11,10 @@ import pytest
 from tests.api.conftest import Api, api_with, settings_for
 from tests.api.jobs import ACTIVE, calls_of, csv_of, ended, fields, rows_of, steer, submit, until
 from tests.fakes import FakeServer
-from tests.unit.builders import GEMINI, OLLAMA, VLLM
+from tests.unit.builders import OLLAMA, VLLM
 
 ROWS, CONCURRENCY = 300, 4
-EVERYONE = pytest.mark.parametrize("model", [GEMINI, OLLAMA, VLLM])
+EVERYONE = pytest.mark.parametrize("model", [OLLAMA, VLLM])
 
 
 class Provider:
