@@ -1,4 +1,4 @@
-# make run · make test · make bench · make lock; everything is installed into .venv.
+# make run · make test · make soak · make bench · make lock; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
@@ -9,10 +9,11 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
   --generate-hashes --only-binary :all: --emit-build-options --no-strip-extras \
   --custom-compile-command 'make lock'
 
-.PHONY: help run test bench check lock
+.PHONY: help run test soak bench check lock
 help:
 	@echo "make run     serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
 	@echo "make test    linter, types and the whole test suite"
+	@echo "make soak    load, faults and fuzzing for half an hour instead of minutes"
 	@echo "make bench   print the measurements"
 	@echo "make lock    after a change of requirements.txt: write requirements.lock anew"
 
@@ -24,6 +25,9 @@ run: .venv/installed
 
 test: check
 	$(BIN)/python -m pytest
+
+soak: .venv/tested
+	SOAK=1 $(BIN)/python -m pytest --timeout=2400 tests/load tests/faults tests/api/test_schemathesis.py
 
 check: .venv/tested
 	$(BIN)/ruff check .

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import BadInput, BlockedUrl
-from lib.core.media import read_picture
 from lib.web.attach import Attached, begin, refusal_of
 from lib.web.json_body import check_form
 from lib.web.openapi import ASKING, answer, body, problems
@@ -29,6 +28,7 @@ from lib.work.app import App
 from lib.work.ask import price_of
 from lib.work.fetch import fetch_picture
 from lib.work.generation import Generation
+from lib.work.pictures import read_picture
 
 _EVENT = {
     "type": "object",

@@ -69,6 +69,16 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._look()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand over to a websocket, and hang up when its stricter parser refuses the head.
+
+        uvicorn overlooks that: the connection stayed for ever, and its shutdown failed over it.
+        """
+        super().handle_websocket_upgrade(event)
+        socket = self.transport.get_protocol()
+        if not getattr(socket, "handshake_initiated", True):
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._look()

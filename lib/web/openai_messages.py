@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from lib.core.chat import Media, Message, Modality, Role
 from lib.core.errors import BadInput, Unsupported
-from lib.core.media import read_media, read_picture
 from lib.work.fetch import fetch_picture
+from lib.work.pictures import read_media, read_picture
 
-MOST_MESSAGES = 10_000
+MOST_MESSAGES, MOST_FILES = 10_000, 100
 FETCH_S = 15.0  # for all pictures of a request together
 SYSTEM = ("system", "developer")
 
@@ -73,6 +73,8 @@ def read_messages(value: Any) -> tuple[str, tuple[Said, ...]]:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_MESSAGES:
         raise BadInput(f"messages: a list of 1 to {MOST_MESSAGES:,} messages is wanted.")
     every = [_message(one, f"messages.{i}") for i, one in enumerate(value)]
+    if sum(len(one.files) for one in every) > MOST_FILES:
+        raise BadInput(f"messages: at most {MOST_FILES} files go along with one call.")
     system = "\n\n".join(one.text for one in every if one.role in SYSTEM)
     said = tuple(one for one in every if one.role not in SYSTEM and (one.text or one.files))
     if system and all(one.role in SYSTEM for one in every):

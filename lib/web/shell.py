@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lib.core.errors import AppError, BadReply, TimedOut, TooLarge
+from lib.core.errors import AppError, BadInput, BadReply, TimedOut, TooLarge
 from lib.web.errors import error_response
 from lib.web.headers import add_headers
 
@@ -36,6 +36,13 @@ class TooSlow(TimedOut):
     default_hint = "Send the whole body at once, over a faster line."
 
 
+class OddLength(BadInput):
+    """What counts as the next request depends on who reads it: the way requests are smuggled."""
+
+    status = 400
+    default_hint = "Send either Content-Length or Transfer-Encoding."
+
+
 class Shell:
     """`most_bytes` bounds every http request's body, declared or chunked."""
 
@@ -48,6 +55,8 @@ class Shell:
             return
         exchange = _Exchange(scope, receive, send, min(self._most, _most_for(scope)))
         try:
+            if _has_two_lengths(scope):
+                exchange.give_up(OddLength("The body's length is given twice."))
             exchange.check_size(_declared_bytes(scope))
             await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:
@@ -74,7 +83,7 @@ class _Exchange:
 
     def check_size(self, size: int) -> None:
         if size > self._most:
-            self._give_up(TooLarge(f"The body is larger than {self._most // 2**20} MB."))
+            self.give_up(TooLarge(f"The body is larger than {self._most // 2**20} MB."))
 
     async def receive(self) -> Message:
         if self.started or not self._awaits_body:
@@ -84,7 +93,7 @@ class _Exchange:
             async with asyncio.timeout(self._patience_s):
                 message = await self._receive()
         except TimeoutError:
-            self._give_up(TooSlow("The body came too slowly."))
+            self.give_up(TooSlow("The body came too slowly."))
         size = len(message.get("body", b""))
         waited_s = time.monotonic() - since
         self._patience_s = min(PATIENCE_S, self._patience_s - waited_s + size / LEAST_BYTES_PER_S)
@@ -102,9 +111,11 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.started = True
             add_headers(message, self._scope)
+            if isinstance(self.problem, OddLength):
+                message["headers"].append((b"connection", b"close"))
         await self._send(message)
 
-    def _give_up(self, problem: AppError) -> NoReturn:
+    def give_up(self, problem: AppError) -> NoReturn:
         self.problem = problem
         raise _GaveUp
 
@@ -117,6 +128,11 @@ def _most_for(scope: Scope) -> int:
     if is_api and not any(kind.startswith(b"multipart/") for kind in kinds):
         return MOST_JSON_BYTES
     return MOST_JSON_BYTES if any(b"json" in kind for kind in kinds) else sys.maxsize
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    names = {name for name, _ in scope["headers"]}
+    return {b"content-length", b"transfer-encoding"} <= names
 
 
 def _declared_bytes(scope: Scope) -> int:

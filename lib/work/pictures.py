@@ -13,7 +13,7 @@ from lib.core.chat import Media
 from lib.core.media import MAX_PIXELS, pixels_of
 
 
-class _Room:
+class Room:
     """So many pixels may be decoded at once; who needs more than are free waits, in no order."""
 
     def __init__(self, pixels: int) -> None:
@@ -34,7 +34,7 @@ class _Room:
                 self._changed.notify_all()
 
 
-_room = _Room(MAX_PIXELS)
+_room = Room(MAX_PIXELS)
 
 
 def read_picture(data: bytes, field: str = "image") -> Media:

@@ -119,7 +119,9 @@ def test_no_spelling_reaches_what_is_not_public(
     """The call is 422 blocked_url, nothing is dialled, and no address is in the answer."""
     answer = DOORS[door](api, url.replace("PORT", str(internet.site.port)))
 
-    assert refused(answer) == (422, "blocked_url")
+    # OpenAI's dialect has pictures in data: addresses, and this one is broken.
+    own = door == "completions" and url.startswith("data:")
+    assert refused(answer) == (422, "bad_input" if own else "blocked_url")
     assert internet.dialled == []
     assert "127.0.0.1" not in answer.text
 

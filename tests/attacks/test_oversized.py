@@ -182,10 +182,6 @@ def test_a_long_query_is_bounded(site: Site, size: int) -> None:
         assert len(answer) < 20_000
 
 
-@pytest.mark.xfail(
-    reason="lib/web/chat_api.py and openai_messages.py take read_picture from lib.core.media; "
-    "it has to be lib.work.pictures, which shares out the memory"
-)
 def test_many_large_pictures_at_once_take_the_memory_of_one(site: Site) -> None:
     """A picture of 0.8 MB may take 400 MB; four at once must not take 1.6 GB."""
     exif = Image.Exif()

@@ -43,19 +43,21 @@ def race(url: str, processes: int, calls: int, threads: int, budget: str = "0") 
     return [int(one.communicate(timeout=170)[0]) for one in running]
 
 
-def test_ten_processes_write_ten_thousand_calls(database_url: str) -> None:
+def test_ten_processes_lose_no_call(database_url: str) -> None:
     """Each row is there once, and the month's sum is right to the picodollar.
 
     The threads of each share transactions, so that it takes seconds; with SOAK=1 each call has its
     own.
     """
-    assert race(database_url, WRITERS, CALLS, threads=times(short=16, long=1)) == [CALLS] * WRITERS
+    # A Postgres on two cores is the slower one, and its rows are locked like anybody's.
+    calls = CALLS if database_url.startswith("sqlite") else times(short=200, long=CALLS)
+    assert race(database_url, WRITERS, calls, threads=times(short=16, long=1)) == [calls] * WRITERS
     with closing(Database(database_url)) as database:
         rows, month = Ledger(database).rows(), Ledger(database).month()
 
-    assert len({row["id"] for row in rows}) == len(rows) == WRITERS * CALLS
+    assert len({row["id"] for row in rows}) == len(rows) == WRITERS * calls
     assert all(row["cost_usd"] == COST and row["finish"] == "stop" for row in rows)
-    assert (month.spent_usd, month.reserved_usd) == (WRITERS * CALLS * COST, 0)
+    assert (month.spent_usd, month.reserved_usd) == (WRITERS * calls * COST, 0)
 
 
 def test_processes_share_one_budget(database_url: str) -> None:

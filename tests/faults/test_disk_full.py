@@ -26,21 +26,22 @@ BODY = {"message": "one two three", "model": MODEL}
 ASK = {"message": "#tokens=30 #pace=0.05", "model": MODEL, "stream": True}
 
 
-@pytest.fixture(params=KINDS)
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    (tmp_path / "data").mkdir()
-    with KINDS[request.param](tmp_path / "data") as disk:
+@pytest.fixture(scope="module", params=KINDS)
+def disk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Disk]:
+    with KINDS[request.param](tmp_path_factory.mktemp("disk")) as disk:
         yield disk
 
 
-@pytest.fixture
-def site(disk: Disk, fake: FakeServer, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(disk: Disk, fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     values = {
         "APP_PASSWORD": PASSWORD, "GOOGLE_API_KEY": "k", "GEMINI_BASE_URL": fake.url,
         "GEMINI_GRPC_TARGET": fake.grpc_target, "OLLAMA_HOST": fake.url, "EMBEDDED_MODEL": "off",
         "DATA_DIR": str(disk.folder),
     }  # fmt: skip
-    site = until_healthy(start_site(tmp_path, **values))
+    site = until_healthy(start_site(tmp_path_factory.mktemp("site"), **values))
     yield site
     if site.process.poll() is None:
         site.process.kill()
@@ -58,6 +59,7 @@ def test_a_full_disk_loses_nothing(site: Site, disk: Disk, fake: FakeServer) -> 
 
     With room again the next call works without a restart, and the answer's row is settled.
     """
+    before = len(settled(disk))
     with Client(site) as client:
         assert client.post("/chat", json=BODY).status_code == 200
         with client.stream("POST", "/chat", json=ASK) as answer:
@@ -82,7 +84,7 @@ def test_a_full_disk_loses_nothing(site: Site, disk: Disk, fake: FakeServer) -> 
     assert looks == [200, 200]
     rows = settled(disk)
     assert [row["finish"] for row in rows] == ["stop"] * len(rows)
-    assert len(rows) == len(fake.asked) - (asked - 2)
+    assert len(rows) - before == len(fake.asked) - (asked - 2)
     assert Decimal(str(last["cost_usd"])) in [row["cost_usd"] for row in rows]
 
 

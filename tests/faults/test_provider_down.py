@@ -11,10 +11,11 @@ import pytest
 from tests.api.conftest import Api, api_with, settings_for
 from tests.api.jobs import ACTIVE, calls_of, csv_of, ended, fields, rows_of, steer, submit, until
 from tests.fakes import FakeServer
+from tests.faults.soak import times
 from tests.unit.builders import OLLAMA, VLLM
 
-ROWS, CONCURRENCY = 300, 4
-EVERYONE = pytest.mark.parametrize("model", [OLLAMA, VLLM])
+ROWS, CONCURRENCY = 150, 4
+ALL = [OLLAMA, VLLM]
 
 
 class Provider:
@@ -63,7 +64,7 @@ def check(api: Api, job: str, found: dict[str, Any]) -> None:
     assert sum(call["finish"] == "stop" for call in calls) == ROWS
 
 
-@EVERYONE
+@pytest.mark.parametrize("model", ALL[: times(short=1, long=3)])
 def test_a_short_absence_is_borne(api: Api, provider: Provider, model: str) -> None:
     """The rows under way are asked again after a pause; the job ends by itself, with every row."""
     job = begin(api, model)
@@ -84,7 +85,7 @@ def resumed(api: Api, job: str) -> dict[str, Any]:
     return ended(api, job)
 
 
-@EVERYONE
+@pytest.mark.parametrize("model", ALL[: times(short=1, long=3)])
 def test_a_long_absence_stops_the_job_and_loses_nothing(
     api: Api, provider: Provider, model: str
 ) -> None:
