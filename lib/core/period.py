@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from lib.core.errors import BadInput
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
-
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -26,10 +24,11 @@ def parse(since: str | None, until: str | None) -> Period:
     Raises BadInput that names the field.
     """
     begin, end = _moment("since", since), _moment("until", until)
-    if begin and end and end < begin:
-        raise BadInput("until: it lies before since.", hint="Swap the two.")
-    if end and until and _DAY.fullmatch(until):
+    is_day = until is not None and not re.search("[T ]", until)
+    if end and is_day:
         end += timedelta(days=1)
+    if begin and end and (end < begin or (is_day and end == begin)):
+        raise BadInput("until: it lies before since.", hint="Swap the two.")
     return Period(begin, end)
 
 
