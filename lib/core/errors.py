@@ -8,10 +8,11 @@ AppError
 ├── Unauthorized
 ├── NotFound
 ├── NotConfigured       a setting is missing
-├── Busy                this server has as much to do as it can carry
-├── StorageFailed       the database or the disk did not take it
+├── Busy                retryable: this server has as much to do as it can carry
+├── StorageFailed       retryable: the database or the disk did not take it
 ├── OverBudget          refused before anything was sent
-│   └── JobOverBudget   by the job's own budget
+│   ├── JobOverBudget   by the job's own budget
+│   └── EndedByBudget   sent, and broken off: the budget did not pay for its end
 └── ProviderError       what came back, or did not, from a model
     ├── AuthFailed
     ├── ModelMissing
@@ -25,6 +26,7 @@ AppError
         └── Broke           status 500: the model's server failed inside
 """
 
+from decimal import Decimal
 from typing import ClassVar
 
 
@@ -94,7 +96,7 @@ class NotConfigured(AppError):
 
 
 class Busy(AppError):
-    code, status, retryable = "busy", 503, True
+    code, status, retryable, costs_nothing = "busy", 503, True, True
     default_hint = "Wait a little, then send it again."
 
 
@@ -112,6 +114,12 @@ class JobOverBudget(OverBudget):
     """A job's own budget has no room for its next call."""
 
     default_hint = "Resume the job with a larger budget_usd."
+
+
+class EndedByBudget(OverBudget):
+    """An answer was broken off; `cost_usd` is what it took until then, None if unknown."""
+
+    cost_usd: Decimal | None = None
 
 
 class ProviderError(AppError):

@@ -68,7 +68,7 @@ def from_status(
         return TimedOut(f"{who} gave up waiting for the request.")
     if status == 429:
         return RateLimited(f"{who} asks for fewer requests.", retry_after_s=retry_after_s)
-    if status in (502, 503, 504):
+    if status in (499, 502, 503, 504):  # 499 is gRPC's «cancelled», by a server that ends
         return Unreachable(
             f"{who} cannot be used right now (status {status}).", down, retry_after_s
         )

@@ -81,15 +81,15 @@ class Uploads:
 
     def sweep(self, wanted: Iterable[str]) -> None:
         """Delete files that nobody used for a day and that belong to no job, also temporary ones
-        that a kill left here."""
+        that a kill left here. Folders stay: none is made here."""
         keep = set(wanted)
         for file in self._folder.glob("*"):
-            if file.name in keep:
+            if file.name in keep or file.is_dir():
                 continue
             with contextlib.suppress(FileNotFoundError):  # another process sweeps here too
                 if file.stat().st_mtime < time.time() - STALE_S:
+                    self._forget(file.name)  # may fail; the file says there is more to do
                     file.unlink()
-                    self._forget(file.name)
 
     def _at(self, upload: str) -> Path:
         if not _NAME.fullmatch(upload):  # only names made here: no other may become a path

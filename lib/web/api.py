@@ -6,10 +6,12 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from lib.core.errors import AppError, BadInput, NotFound
 from lib.web.chat_api import chat_routes
@@ -18,7 +20,6 @@ from lib.web.errors import error_response
 from lib.web.estimate_api import estimate_routes
 from lib.web.headers import policy_for
 from lib.web.jobs_api import job_routes
-from lib.web.json_body import no_json, no_json_type
 from lib.web.methods import Methods
 from lib.web.openai_api import openai_routes
 from lib.web.openapi import ABOUT, TAGS, Described, problems
@@ -35,8 +36,17 @@ def api_mount(app: App, desk: JobDesk) -> Mount:
     return mount
 
 
+class _Api(Described):
+    """An API whose crashes are answered by the Shell."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        outermost = super().build_middleware_stack()
+        assert isinstance(outermost, ServerErrorMiddleware)  # it would answer them in plain text
+        return outermost.app
+
+
 def build_api(app: App, desk: JobDesk) -> FastAPI:
-    api = Described(
+    api = _Api(
         title="Gemini or your own GPU",
         version=VERSION,
         description=ABOUT,
@@ -101,9 +111,5 @@ def _errors(api: FastAPI) -> None:
 def _bad_field(error: RequestValidationError) -> BadInput:
     """The first wrong field by its dotted name; the input itself is not repeated."""
     problem = error.errors()[0]
-    if problem["type"] == "json_invalid":
-        return no_json()
-    if isinstance(error.body, bytes):  # FastAPI decodes nothing but JSON
-        return no_json_type()
     path = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
     return BadInput(f"{'.'.join(path) or 'body'}: {problem['msg']}.")

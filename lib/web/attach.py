@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from starlette.requests import Request as HttpRequest
@@ -18,6 +18,9 @@ from lib.work.ask import ask, check_reads
 from lib.work.generation import Generation
 from lib.work.models import Choice
 
+# Proxies hang up after a minute without a byte (nginx); a model may think for longer.
+SILENCE_S = 15.0
+_COMMENT = ": \n\n"  # which every reader of server-sent events skips
 NO_BUFFERING = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -80,7 +83,7 @@ class Attached:
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         generation.listen(self._wake)
-        self._watch = asyncio.create_task(self._hang_up_with(http))
+        self._watch = asyncio.create_task(stop_at_hang_up(http, generation.stop))
 
     async def streamed(self) -> StreamingResponse:
         """The answer's events from its first piece on; an error that comes instead is raised."""
@@ -99,11 +102,15 @@ class Attached:
         self._raise_error()
 
     async def _events(self) -> AsyncIterator[str]:
-        """The whole answer in the dialect's events, each as soon as there is something to tell."""
+        """The whole answer in the dialect's events, each as soon as there is something to tell.
+
+        A comment bridges each `SILENCE_S` seconds in which there is nothing.
+        """
         texts = thoughts = 0
         try:
             if opening := self._dialect.begin():
                 yield opening
+            spoke = self._loop.time()
             while True:
                 ended = self.generation.done  # looked at first: all it wrote is there by then
                 text, thought = self.generation.texts[texts:], self.generation.thoughts[thoughts:]
@@ -113,9 +120,11 @@ class Attached:
                 elif ended:
                     yield self._dialect.end(self.generation)
                     return
+                elif await self._changed_before(spoke + SILENCE_S):
+                    continue
                 else:
-                    await self._changed.wait()
-                    self._changed.clear()
+                    yield _COMMENT
+                spoke = self._loop.time()
         finally:
             self.leave()
 
@@ -137,15 +146,27 @@ class Attached:
         with contextlib.suppress(RuntimeError):  # the loop has ended before the answer did
             self._loop.call_soon_threadsafe(self._changed.set)
 
+    async def _changed_before(self, until: float) -> bool:
+        """Wait for a change; False when that time of the loop's clock came first."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
     async def _until(self, reached: Any) -> None:
         while not reached():
             await self._changed.wait()
             self._changed.clear()
 
-    async def _hang_up_with(self, http: HttpRequest) -> None:
-        while (await http.receive())["type"] != "http.disconnect":
-            pass
-        self.generation.stop()
+
+async def stop_at_hang_up(http: HttpRequest, stop: Callable[[], None]) -> None:
+    """Wait until the caller is gone, then `stop` what he asked for."""
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+    stop()
 
 
 def event(fields: dict[str, Any]) -> str:

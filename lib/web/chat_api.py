@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import BadInput, BlockedUrl
 from lib.web.attach import Attached, begin, refusal_of
-from lib.web.json_body import check_form
+from lib.web.json_body import JsonRoute, check_form
 from lib.web.openapi import ASKING, answer, body, problems
 from lib.web.pool import Pool
 from lib.web.shapes import (
@@ -66,19 +66,19 @@ _VISION["parameters"] = [
 
 
 def chat_routes(app: App) -> APIRouter:
-    routes = APIRouter()
-    pool = Pool(8)
+    routes = APIRouter(route_class=JsonRoute)
+    quick, slow = Pool(8), Pool(8)  # pictures are fetched and decoded apart from all else
 
     @routes.get("/models", tags=["Models"], responses=answer(ModelsAnswer) | problems())
     async def list_models() -> dict[str, Any]:
         """Every model there is or could be, and the default one."""
-        return await pool.run(_models, app)
+        return await quick.run(_models, app)
 
     @routes.post("/chat", tags=["Chat"], responses=_CHAT | problems(*ASKING))
     async def chat(body: ChatBody, http: HttpRequest) -> Response:
         """Ask a model. With `stream` the answer comes as server-sent events: texts, then what it
         took, or the error that broke it. Hanging up stops the model."""
-        generation = await pool.run(_start, app, body.model, body.request(), "api")
+        generation = await quick.run(_start, app, body.model, body.request(), "api")
         return await _answer(generation, http, body.stream)
 
     @routes.post(
@@ -95,7 +95,7 @@ def chat_routes(app: App) -> APIRouter:
             fields = _fields(http.query_params) | _fields(form)
             upload = form.get("image")
             data = await upload.read() if isinstance(upload, UploadFile) else None
-        generation = await pool.run(_see, app, fields, data)
+        generation = await slow.run(_see, app, fields, data)
         return await _answer(generation, http, stream=False)
 
     return routes

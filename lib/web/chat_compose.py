@@ -7,7 +7,7 @@ import streamlit as st
 
 from lib.core.chat import Media, ModelInfo
 from lib.core.errors import AppError, BadInput
-from lib.web import chat_settings, chat_state, chat_tools, kit
+from lib.web import chat_settings, chat_state, chat_tools, kit, page_uploads
 from lib.web.chat_state import INPUT
 from lib.web.texts import _, number
 from lib.work.fetch import fetch_picture
@@ -81,6 +81,7 @@ def _take_shot() -> None:
     shot = st.session_state[_SHOT]
     if picture := st.session_state.get(f"{_SHOT}_{shot}"):
         chat_state.act(lambda: attach(read_media(picture.getvalue(), "camera")))
+        page_uploads.release(picture)
         st.session_state[_SHOT] = shot + 1  # an empty camera again
 
 
@@ -175,9 +176,11 @@ def _submit(conversation: str | None) -> None:
 
 
 def _uploads(said: Any) -> list[tuple[str, bytes]]:
-    """(name, content) of what came with the text."""
+    """(name, content) of what came with the text, which Streamlit then need not keep."""
     found = [(file.name[:80], file.getvalue()) for file in said.files]
-    return found + ([("sound", said.audio.getvalue())] if said.audio else [])
+    sound = [said.audio] if said.audio else []
+    page_uploads.release(*said.files, *sound)
+    return found + [("sound", file.getvalue()) for file in sound]
 
 
 def _send(conversation: str | None, text: str, anyway: bool = False) -> None:

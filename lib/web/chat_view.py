@@ -159,6 +159,13 @@ def _show_answer(conversation: str, turn: Turn) -> None:
         st.warning(ending, icon=":material/comments_disabled:")
     if error := turn.facts.get("error"):
         kit.show_problem(error["message"], error["hint"], error.get("retry_after_s"))
+    if unsaved := turn.facts.get("unsaved"):
+        st.warning(
+            _("This answer is not stored yet; it will be as soon as it can be. {why}").format(
+                why=kit.literal(unsaved["message"])
+            ),
+            icon=":material/cloud_off:",
+        )
     if turn.facts.get("prompt_cut"):
         st.error(
             _("The server cut this prompt: it did not fit into the model's window."),

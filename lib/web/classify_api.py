@@ -11,6 +11,7 @@ from lib.core import spec
 from lib.core.chat import Usage
 from lib.core.errors import BadInput
 from lib.core.task import RowResult
+from lib.web.attach import stop_at_hang_up
 from lib.web.job_shapes import LabelsAnswer
 from lib.web.json_body import json_body
 from lib.web.openapi import ASKING, answer, body, closed, problems
@@ -26,17 +27,17 @@ FIELDS = ("texts", "labels", "instruction", "examples", "model", "rows_per_reque
 
 def classify_routes(app: App) -> APIRouter:
     routes = APIRouter(tags=["Classify"])
-    pool = Pool(8)
+    quick, slow = Pool(8), Pool(8)  # a wrong body does not wait for the lists under way
 
     @routes.post(
         "/classify", responses=answer(LabelsAnswer) | problems(*ASKING), openapi_extra=body(_BODY)
     )
     async def classify(http: HttpRequest) -> dict[str, Any]:
         """Label up to 1,000 texts; labels and errors come in their order."""
-        asked = await pool.run(_begin, app, await json_body(http))
-        watch = asyncio.create_task(_stop_with(http, asked))
+        asked = await quick.run(_begin, app, await json_body(http))
+        watch = asyncio.create_task(stop_at_hang_up(http, asked.stop))
         try:
-            return _answer(await pool.run(asked.run))
+            return _answer(await slow.run(asked.run))
         finally:
             watch.cancel()
 
@@ -59,12 +60,6 @@ def _begin(app: App, body: Any) -> Classification:
             raise BadInput(f"texts.{i}: a text is wanted.")
     asked = spec.parse({name: value for name, value in body.items() if name != "texts"})
     return Classification(app, asked, texts)
-
-
-async def _stop_with(http: HttpRequest, asked: Classification) -> None:
-    while (await http.receive())["type"] != "http.disconnect":
-        pass
-    asked.stop()
 
 
 def _answer(results: list[RowResult]) -> dict[str, Any]:

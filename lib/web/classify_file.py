@@ -13,7 +13,7 @@ import streamlit as st
 
 from lib.core.errors import AppError, BadInput, TooLarge
 from lib.store.row_files import Table, open_table
-from lib.web import classify_draft, classify_presets, kit
+from lib.web import classify_draft, classify_presets, kit, page_uploads
 from lib.web.classify_draft import Draft
 from lib.web.texts import _, number
 from lib.work.pictures import read_picture, shrink
@@ -63,7 +63,10 @@ def ask() -> None:
         )  # fmt: skip
         if files:
             with kit.friendly_errors():
-                take(*_joined(files))
+                name, data = _joined(files)
+                _begin(name, data)
+                page_uploads.release(*files)
+                st.rerun()
     with paste:
         text = st.text_area(
             _("One text a line, or cells copied from a spreadsheet with their header"),
@@ -81,6 +84,12 @@ def ask() -> None:
 
 
 def take(name: str, data: bytes, **given: Any) -> None:
+    """Begin a draft with the file, and show it."""
+    _begin(name, data, **given)
+    st.rerun()
+
+
+def _begin(name: str, data: bytes, **given: Any) -> None:
     """Store the file under a random name and begin a draft; a broken one is deleted again."""
     most = kit.app().settings.max_upload_mb
     if len(data) > most * 2**20:
@@ -93,7 +102,6 @@ def take(name: str, data: bytes, **given: Any) -> None:
         kit.app().uploads.delete(upload)
         raise
     classify_draft.begin(upload, name[:200], **given)
-    st.rerun()
 
 
 def _joined(files: list[Any]) -> tuple[str, bytes]:

@@ -3,8 +3,8 @@
 uvicorn waits for ever for the head of a first request, drains the body of a refused one to its end,
 and never drops a reader that takes nothing. Streamlit builds uvicorn's configuration before app.py
 is imported, so `install` completes it when the server starts. Uses what uvicorn does not promise
-(`config.http_protocol_class`, `cycle`, `encoded_headers`); tests/api/test_slow_clients.py fails
-when one of them moves.
+(`config.http_protocol_class`, `loaded_app`, `cycle`, `encoded_headers`);
+tests/api/test_slow_clients.py and test_throttle.py fail when one of them moves.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ import functools
 import json
 import resource
 import socket
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lib.core.errors import Busy
@@ -36,8 +38,9 @@ _FULL = (
 class Connection(H11Protocol):
     """One connection of a client, from the first byte to the last or to a websocket.
 
-    When all places are taken, whoever has waited longest without sending a request makes room.
-    Behind a proxy everybody has its address, so loopback is bound by the whole number alone.
+    When all places are taken, whoever has waited longest without sending a request makes room; when
+    an address has its share, the one of its own that has. Behind a proxy everybody has its address,
+    so loopback is bound by the whole number alone.
     """
 
     MOST: ClassVar[int] = 1024
@@ -45,7 +48,7 @@ class Connection(H11Protocol):
     HEAD_S: ClassVar[float] = 10.0  # from the connection, or the last answer, to a whole head
     REST_S: ClassVar[float] = 5.0  # for the rest of a body that nobody wants any more:
     REST_BYTES: ClassVar[int] = 16 * 2**20  # a client that is cut off sooner misses the answer
-    READER_S: ClassVar[float] = 60.0  # how long a reader may take nothing
+    READER_S: ClassVar[float] = 180.0  # see _drop_dead_reader
 
     _clock: asyncio.TimerHandle | None = None
     _owed: str | None = None  # by the peer: "head", "rest", or nothing
@@ -104,22 +107,27 @@ class Connection(H11Protocol):
         return "rest" if self.conn.their_state is h11.SEND_BODY else "head"
 
     def _has_place(self) -> bool:
-        if len(self.connections) > self.MOST:
-            return self._make_room()
-        own = _network(self.client[0] if self.client else "unknown")
-        if is_loopback(own):
-            return True
-        clients = [getattr(one, "client", None) for one in self.connections]
-        peers = [_network(client[0]) for client in clients if client]
-        return peers.count(own) <= self.MOST_OF_ONE
+        own = _network_of(self)
+        if not is_loopback(own):
+            share = [one for one in self.connections if _network_of(one) == own]
+            if len(share) > self.MOST_OF_ONE:
+                return _make_room(share)
+        return len(self.connections) <= self.MOST or _make_room(self.connections)
 
-    def _make_room(self) -> bool:
-        ours = [one for one in self.connections if isinstance(one, Connection)]
-        idle = [one for one in ours if one._owed == "head" and not one.transport.is_closing()]
-        if not idle:
-            return False
-        min(idle, key=lambda one: one._since).transport.abort()
-        return True
+
+def _make_room(among: Iterable[object]) -> bool:
+    """Drop whoever has waited longest without sending a request; False when all are busy."""
+    ours = [one for one in among if isinstance(one, Connection)]
+    idle = [one for one in ours if one._owed == "head" and not one.transport.is_closing()]
+    if not idle:
+        return False
+    min(idle, key=lambda one: one._since).transport.abort()
+    return True
+
+
+def _network_of(connection: object) -> str:
+    client = getattr(connection, "client", None)
+    return _network(client[0] if client else "unknown")
 
 
 @functools.lru_cache(4096)
@@ -128,19 +136,40 @@ def _network(host: str) -> str:
 
 
 def _drop_dead_reader(transport: asyncio.Transport, after_s: float) -> None:
-    """Have the kernel end a connection whose peer acknowledges or takes nothing for so long.
+    """Have the kernel end a connection that could send nothing, or got nothing acknowledged, for
+    `after_s` seconds.
 
-    Also for a websocket, and while a closed connection still has something to send. tcp(7): Linux
-    only; elsewhere the system's own time-outs have to do.
+    Not the same as a reader that takes nothing: its kernel tells of room in large steps, so one
+    that takes 1 kB/s seems to stand still for 160 s. Also for a websocket, and while a closed
+    connection still has something to send. tcp(7): Linux only; elsewhere the system's own time-outs
+    have to do.
     """
     peer = transport.get_extra_info("socket")
     if peer is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(after_s * 1000))
 
 
+class TruePeer:
+    """ASGI layer around uvicorn's own: drops X-Forwarded-For, so that nobody names his address.
+
+    uvicorn believes a loopback peer's, be it a proxy that hands a stranger's header on. Its
+    X-Forwarded-Proto stays: that only makes a cookie stricter.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            given = scope["headers"]
+            scope["headers"] = [pair for pair in given if pair[0] != b"x-forwarded-for"]
+        await self._app(scope, receive, send)
+
+
 def harden(config: uvicorn.Config, protocol: type[Connection] = Connection) -> None:
     """Give a loaded configuration our connections and bounds, and take its Server header."""
     config.http_protocol_class = protocol
+    config.loaded_app = TruePeer(config.loaded_app)
     config.ws_max_size = min(config.ws_max_size, MOST_SOCKET_BYTES)
     config.encoded_headers = [pair for pair in config.encoded_headers if pair[0] != b"server"]
 

@@ -40,8 +40,8 @@ class OtherHost(BadInput):
 class Hosts:
     """ASGI middleware: refuses odd Host headers, and names not in `allowed` (empty: any).
 
-    A name stands for itself, `*.name` for all below it. /healthz may be asked under any name, since
-    those who watch a server use its address.
+    A name stands for itself, `*.name` for all below it. /healthz may be asked under any Host or
+    none: those who watch a server use its address, and a balancer HTTP/1.0.
     """
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str] = ()) -> None:
@@ -50,7 +50,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if scope["type"] != "lifespan":
+            if scope["type"] != "lifespan" and not _asks_for_health(scope):
                 self._check(scope)
         except AppError as error:
             if scope["type"] == "websocket":
@@ -65,7 +65,7 @@ class Hosts:
         name = _name(given[0].decode("latin-1")) if len(given) == 1 else None
         if name is None:
             raise OddHost("Host: one name or address is wanted, with a port or without.")
-        if scope["path"] != "/healthz" and not self._knows(name):
+        if not self._knows(name):
             raise OtherHost("Host: this server does not answer to that name.")
 
     def _knows(self, name: str) -> bool:
@@ -74,6 +74,10 @@ class Hosts:
         return any(
             name.endswith(one[1:]) if one.startswith("*.") else name == one for one in self._allowed
         )
+
+
+def _asks_for_health(scope: Scope) -> bool:
+    return (scope["type"], scope["path"]) == ("http", "/healthz")
 
 
 def _name(host: str) -> str | None:

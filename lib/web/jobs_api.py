@@ -1,7 +1,7 @@
 """Jobs over the JSON API: upload, look, steer, fetch; and small lists answered at once."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, Literal, cast
 
@@ -27,6 +27,7 @@ from lib.web.job_shapes import (
 )
 from lib.web.json_body import decoded, json_body
 from lib.web.openapi import BODY, CHOICE, Responses, answer, body, closed, problems
+from lib.web.pieces import Run, streamed
 from lib.web.pool import Pool
 from lib.web.spec_schema import JOB, USD
 from lib.work.app import App
@@ -52,8 +53,6 @@ _FILES: Responses = {
     }
 }
 MOST_SPEC_BYTES = 1_000_000
-
-Run = Callable[..., Awaitable[Any]]
 
 
 def job_routes(app: App, desk: JobDesk) -> APIRouter:
@@ -105,6 +104,8 @@ def _add_files(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:
 
 
 def _add_results(routes: APIRouter, run: Run, desk: JobDesk) -> None:
+    pieces = Pool(4)  # a file that is being sent does not wait for one that is being made
+
     @routes.get(
         "/jobs/{job_id}/results",
         response_class=StreamingResponse,
@@ -118,7 +119,8 @@ def _add_results(routes: APIRouter, run: Run, desk: JobDesk) -> None:
             "Content-Disposition": f'attachment; filename="results.{format}"',
             "Content-Length": str(os.fstat(file.fileno()).st_size),
         }
-        return StreamingResponse(_parts(file), media_type=KINDS[format], headers=headers)
+        parts = await streamed(pieces.run, _parts(file))
+        return StreamingResponse(parts, media_type=KINDS[format], headers=headers)
 
 
 def _add_looking(routes: APIRouter, run: Run, app: App, desk: JobDesk) -> None:

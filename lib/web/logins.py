@@ -14,7 +14,9 @@ class EndedLogins:
     """The ids of ended logins, each kept until its cookie would have expired anyway.
 
     A line of `file` (None: nothing is kept over a restart) is an id and the second since 1970 until
-    which it counts. `now` is the wall clock in seconds. One process per file: it is read once.
+    which it counts. `now` is the wall clock in seconds. One process per file: it is read once, so a
+    second machine, which has a file of its own, does not learn of a logout even when both share a
+    database; there the cookie is good until it expires.
     """
 
     def __init__(self, file: Path | None = None, now: Callable[[], float] = time.time) -> None:
@@ -26,7 +28,10 @@ class EndedLogins:
         return login in self._until
 
     def add(self, login: str, until: float) -> None:
-        """End a login at once; a disk that takes no line ends it until the next restart only."""
+        """End a login at once; a disk that takes no line ends it until the next restart only.
+
+        Waits for that disk, so not on the event loop.
+        """
         with self._lock:
             now = self._now()
             self._until = {one: end for one, end in self._until.items() if end > now}

@@ -1,77 +1,48 @@
-"""Files chosen on a page: on disk instead of in Streamlit's memory, and gone with their session.
+"""Files chosen on a page: in Streamlit's memory, bounded, and let go of when a page has used them.
 
-Streamlit bounds one file, but not how many somebody sends: 5 of 100 MB each took 500 MB.
+Streamlit bounds one file, but neither how many somebody sends nor how long they stay. On disk they
+would be back in memory with every run of a page: a widget holds the bytes of its files.
 """
 
-import contextlib
-import mmap
-import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
+from streamlit import config
 from streamlit.runtime import memory_uploaded_file_manager as streamlits
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-MOST_FILES = 2000  # of one session; each holds a file descriptor
-_writer = ThreadPoolExecutor(1, "page uploads")
-
-
-class _OnDisk:
-    """Bytes in a file that never had a name: the system removes it with the last reference to it,
-    and after a kill too, so that nothing need be swept.
-
-    They are written in the background, since Streamlit hands them over on its event loop, and stay
-    in memory until then, or when the disk does not take them.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._file: IO[bytes] | None = None
-        self._data: bytes | None = data
-        self._size = len(data)
-        _writer.submit(self._write, data)
-
-    def __del__(self) -> None:
-        if self._file:
-            self._file.close()
-
-    def __len__(self) -> int:
-        return self._size
-
-    def read(self) -> bytes:
-        data = self._data
-        if data is not None:
-            return data
-        assert self._file is not None
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return mapped[:]
-
-    def _write(self, data: bytes) -> None:
-        if not data:
-            return  # nothing of it could be mapped
-        with contextlib.suppress(OSError):
-            file = tempfile.TemporaryFile()  # noqa: SIM115
-            file.write(data)
-            file.flush()
-            self._file = file
-            self._data = None
+MOST_FILES = 2000  # of one session; an empty one takes memory too
+# In largest files (MAX_UPLOAD_MB). A session that is refused one holds more than a page takes: no
+# page goes on with a part of what was chosen.
+MOST_OF_ONE, MOST_OF_ALL = 2, 4
 
 
 class PageUploads(MemoryUploadedFileManager):
-    """Streamlit's own manager, whose records hold an `_OnDisk` in place of the bytes."""
+    """Streamlit's own manager with bounds on the bytes of a session and of all together."""
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
         """Raises the HTTPException that Streamlit's route answers with."""
-        if len(self.file_storage.get(session_id, ())) >= MOST_FILES:
-            raise HTTPException(413, f"More than {MOST_FILES} files in one session.")
-        kept: Any = _OnDisk(file.data)
-        super().add_file(session_id, file._replace(data=kept))
+        largest = config.get_option("server.maxUploadSize") * 2**20
+        with self._lock:
+            own = dict(self.file_storage.get(session_id, {}))
+            old = own.pop(file.file_id, None)
+            others = sum(len(other.data) for other in own.values())
+            everything = self._total_bytes - (len(old.data) if old else 0)
+        if len(own) >= MOST_FILES or others + len(file.data) > MOST_OF_ONE * largest:
+            raise HTTPException(413, "These are too many files for one page.")
+        if everything + len(file.data) > MOST_OF_ALL * largest:
+            raise HTTPException(503, "Too many files are held at the moment; try again.")
+        super().add_file(session_id, file)
 
-    def get_files(self, session_id: str, file_ids: Sequence[str]) -> list[UploadedFileRec]:
-        found: list[Any] = super().get_files(session_id, file_ids)
-        return [record._replace(data=record.data.read()) for record in found]
+
+def release(*files: Any) -> None:
+    """Forget files of this session whose bytes were taken, if Streamlit still has them."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def install() -> None:

@@ -4,10 +4,12 @@ import tempfile
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import config
 
 from lib.core.errors import StorageFailed
 from lib.store.disk import check_room
 from lib.web.errors import error_response
+from lib.web.shell import declared_bytes
 
 SMALL_BYTES = 2**20  # Starlette keeps so much in memory
 COPIES = 2  # as it comes in, and then where it stays
@@ -25,7 +27,7 @@ class Room:
         self._app, self._folder = app, folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size = _declared_bytes(scope)
+        size = _bytes_to_come(scope)
         try:
             if size > SMALL_BYTES:
                 check_room(self._folder, COPIES * size)
@@ -35,12 +37,10 @@ class Room:
         await self._app(scope, receive, send)
 
 
-def _declared_bytes(scope: Scope) -> int:
-    """Content-Length; a body that comes in chunks counts as just too large to be small."""
+def _bytes_to_come(scope: Scope) -> int:
+    """Content-Length; a body that comes in chunks may be as large as any body."""
     if scope["type"] != "http":
         return 0
-    headers = dict(scope["headers"])
-    if b"transfer-encoding" in headers:
-        return SMALL_BYTES + 1
-    length = headers.get(b"content-length", b"")
-    return int(length) if length.isdigit() and len(length) < 20 else 0
+    if b"transfer-encoding" in dict(scope["headers"]):
+        return int(config.get_option("server.maxUploadSize")) * 2**20
+    return declared_bytes(scope)

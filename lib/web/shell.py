@@ -15,6 +15,9 @@ from lib.web.headers import add_headers
 log = logging.getLogger(__name__)
 
 MOST_JSON_BYTES = 20 * 2**20
+MOST_OTHER_BYTES = 2**20  # of the API's other calls
+FORM_CALLS = {"/api/jobs", "/api/vision"}
+LONG_CALLS = {"/api/chat", "/api/classify", "/api/v1/chat/completions"}  # texts, pictures as text
 # A body may keep us waiting so long, and gains a second for every kilobyte that comes.
 PATIENCE_S, LEAST_BYTES_PER_S = 20.0, 1024
 
@@ -32,7 +35,7 @@ class Broken(BadReply):
 class TooSlow(TimedOut):
     """The request's body does not come."""
 
-    status = 408
+    code, status = "too_slow", 408
     default_hint = "Send the whole body at once, over a faster line."
 
 
@@ -57,7 +60,7 @@ class Shell:
         try:
             if _has_two_lengths(scope):
                 exchange.give_up(OddLength("The body's length is given twice."))
-            exchange.check_size(_declared_bytes(scope))
+            exchange.check_size(declared_bytes(scope))
             await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:
             if exchange.started and not exchange.problem:
@@ -121,12 +124,15 @@ class _Exchange:
 
 
 def _most_for(scope: Scope) -> int:
-    """JSON becomes many times its size in objects, on the event loop: it is bounded closer, and so
-    is all that the API might take for JSON."""
+    """JSON becomes many times its size in objects: it is bounded closer than files, and so is all
+    that the API might take for JSON; closest where nothing large is ever said."""
+    path = scope["path"]
     kinds = [value.lower() for name, value in scope["headers"] if name == b"content-type"]
-    is_api = scope["path"].startswith("/api/")
-    if is_api and not any(kind.startswith(b"multipart/") for kind in kinds):
-        return MOST_JSON_BYTES
+    if path.startswith("/api/"):
+        is_form = any(kind.startswith(b"multipart/") for kind in kinds)
+        if is_form and path in FORM_CALLS:
+            return sys.maxsize
+        return MOST_JSON_BYTES if path in FORM_CALLS | LONG_CALLS else MOST_OTHER_BYTES
     return MOST_JSON_BYTES if any(b"json" in kind for kind in kinds) else sys.maxsize
 
 
@@ -135,7 +141,8 @@ def _has_two_lengths(scope: Scope) -> bool:
     return {b"content-length", b"transfer-encoding"} <= names
 
 
-def _declared_bytes(scope: Scope) -> int:
+def declared_bytes(scope: Scope) -> int:
+    """Content-Length; 0 without one."""
     values = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(values[0]) if values and values[0].isdigit() and len(values[0]) < 20 else 0
 

@@ -85,14 +85,11 @@ class Refusals:
 def client_address(scope: Scope) -> str:
     """The peer as the throttle counts it: an IPv4 address, or the /64 network of an IPv6 one.
 
-    uvicorn believes a loopback peer's X-Forwarded-For, and Streamlit lets nobody say otherwise; it
-    then gives the claimed client port 0, which no real peer has.
+    It is the true one: `connections.TruePeer` keeps uvicorn from believing X-Forwarded-For.
     """
     client = scope.get("client")
     if not client:
         return "unknown"
-    if client[1] == 0:
-        return "127.0.0.1"
     try:
         address = ip_address(client[0])
     except ValueError:

@@ -8,6 +8,7 @@ from starlette.responses import StreamingResponse
 
 from lib.core import period
 from lib.core.spend import By, Totals
+from lib.web.pieces import streamed
 from lib.web.pool import Pool
 from lib.web.shapes import UsageShape
 from lib.work import budget, usage_files
@@ -78,7 +79,7 @@ def usage_routes(app: App, problems: dict[int | str, dict[str, Any]]) -> APIRout
     @routes.get("/usage.jsonl", response_class=StreamingResponse, responses=_LOG)
     async def get_usage_log(since: When = None, until: When = None) -> StreamingResponse:
         """A line of JSON for each call, oldest first."""
-        lines = usage_files.jsonl(app, period.parse(since, until))
+        lines = await streamed(pool.run, usage_files.jsonl(app, period.parse(since, until)))
         headers = {
             "Cache-Control": "no-store",
             "Content-Disposition": 'attachment; filename="usage.jsonl"',

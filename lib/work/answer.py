@@ -13,7 +13,7 @@ from lib.providers.line import Line
 from lib.store.conversations import Turn
 from lib.work.app import App
 from lib.work.ask import ask
-from lib.work.generation import Generation, Pieces
+from lib.work.generation import Generation, Pieces, Room
 from lib.work.meter import Receipt
 from lib.work.models import Choice
 
@@ -31,6 +31,7 @@ class Answer:
         choice: Choice,
         request: Request,
         after: Sequence[Generation] = (),
+        room: Room | None = None,
     ) -> None:
         self.turn = turn
         self._app, self._conversation, self._choice, self._request = (
@@ -40,7 +41,7 @@ class Answer:
         self._kept = True
         self._queued_at = time.monotonic() if after else None
         wait_s = app.settings.model_timeout_s
-        self.generation = Generation(self._ask, wait_s, after, self._unasked)
+        self.generation = Generation(self._ask, wait_s, after, self._unasked, room)
 
     def forget(self) -> None:
         """Store no more of it: its turn was removed, and another may take the place."""

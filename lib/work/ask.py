@@ -19,7 +19,7 @@ from lib.core.chat import (
     Text,
     Thought,
 )
-from lib.core.errors import AppError, BadReply, OverBudget, Unsupported
+from lib.core.errors import AppError, BadReply, EndedByBudget, OverBudget, Unsupported
 from lib.core.prices import Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
@@ -60,10 +60,11 @@ def ask(
     line = line or Line(app.settings.model_timeout_s)
     line.begin()
     call = app.ledger.open(choice.info.id, source, most_it_can_cost(app, choice, request), job)
-    longer = Longer(app.ledger, call, line, *_piece(app, choice), quiet=job is not None)
+    longer = Longer(app.ledger, call, line, *_piece(app, choice))
     meter = Meter(line, None if choice.info.provider == "gemini" else app.busy)
     error: AppError | None = None
     try:
+        longer.begin()
         with suppress(HungUp), closing(choice.provider.stream(request)) as events:
             while (event := _next(events, line)) is not None:
                 meter.take(event)
@@ -77,10 +78,10 @@ def ask(
         error = BadReply("Something in this app went wrong.")
         raise
     finally:
-        error = longer.end() or error
-        receipt = _close(app, choice, call, source, meter, error)
-    if error:  # by the budget, while nothing failed
-        raise error
+        ended = longer.end()
+        receipt = _close(app, choice, call, source, meter, error or ended)
+    if ended:
+        raise ended
     yield receipt
 
 
@@ -133,7 +134,7 @@ def most_it_can_cost(app: App, choice: Choice, request: Request) -> Decimal:
         return Decimal(0)
     raise OverBudget(
         f"The price of {choice.info.id} is not known, so the monthly budget cannot be kept.",
-        hint="Choose a model with a price, or run without MONTHLY_BUDGET_USD.",
+        hint="Choose a model with a price. Whoever runs this server can unset MONTHLY_BUDGET_USD.",
     )
 
 
@@ -162,6 +163,8 @@ def _close(
     if error:
         meter.done = Done(Finish.ERROR)
     receipt = receipt_of(app, choice, meter)
+    if isinstance(error, EndedByBudget):
+        error.cost_usd = receipt.cost_usd
     app.ledger.close(call, _outcome(receipt, error))
     # A job's thousands of calls stand in the ledger; the log is for people.
     level = logging.DEBUG if source == "job" and not error else logging.INFO

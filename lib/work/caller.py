@@ -7,8 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from lib.core.calibration import Centre
-from lib.core.chat import Finish, Media, ModelInfo, Request, Source, Text, TokenLogprob
-from lib.core.errors import AppError, BadReply, JobOverBudget, OverBudget, RateLimited
+from lib.core.chat import Finish, Media, ModelInfo, Request, Source, Text, TokenLogprob, Usage
+from lib.core.errors import (
+    AppError,
+    BadReply,
+    Busy,
+    EndedByBudget,
+    JobOverBudget,
+    OverBudget,
+    RateLimited,
+    StorageFailed,
+)
 from lib.core.spec import Spec
 from lib.providers.line import Line
 from lib.work.app import App
@@ -19,6 +28,7 @@ from lib.work.pace import Pace
 from lib.work.tally import NOTHING, UNKNOWN, Pending, charge, counts_of
 
 LOOK_AGAIN_S = 0.5  # for calls of others that hold the budget's last dollars
+STORAGE_S = 1.0  # between two tries of a storage that fails
 
 
 class Stopped(Exception):
@@ -86,7 +96,8 @@ class Caller:
             raise Stopped
 
     def call(self, request: Request, rows: list[Pending]) -> Answer:
-        """One call that goes through; refusals for want of room or of budget are waited out."""
+        """One call that goes through; what passes is waited out: refusals for want of room or of
+        budget, and a storage that fails."""
         alone = 0
         while alone < 2:  # the last other call may end between the refusal and a look around
             ended = self._ended
@@ -95,15 +106,19 @@ class Caller:
             sent_at = self._pace.turn(self.wait)
             started = time.perf_counter()
             try:
-                answer = self._send(request)
+                answer = self._written_down(request)
+            except EndedByBudget as error:
+                self._count_end()
+                charge(rows, counts_of(Usage(), error.cost_usd), _ms_since(started))
+                raise Halt(error) from error
             except OverBudget as error:  # nothing was sent
                 alone = 0 if self._wait_for_room(error, ended) else alone + 1
                 over = error
                 continue
             except AppError as error:
                 self._count_end()
-                ms = (time.perf_counter() - started) * 1000
-                charge(rows, NOTHING if error.costs_nothing else UNKNOWN, ms)
+                counts = NOTHING if error.costs_nothing else UNKNOWN
+                charge(rows, counts, _ms_since(started))
                 if isinstance(error, RateLimited) and error.retryable:
                     self._pace.refused(sent_at, error.retry_after_s)
                     continue
@@ -111,20 +126,31 @@ class Caller:
             except Exception:
                 charge(rows, UNKNOWN, 0.0)
                 raise
-            self._count_end()
-            self._pace.went_through()
-            receipt = answer.receipt
-            charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
-            if receipt.finish is Finish.STOPPED:
-                self.wait(0)  # hung up on
-                raise BadReply("The answer ended without an end mark.")
+            self._take(answer.receipt, rows)
             return answer
         raise Halt(over) from over
+
+    def _take(self, receipt: Receipt, rows: list[Pending]) -> None:
+        """Count and charge a call that went through; BadReply if its answer broke off."""
+        self._count_end()
+        self._pace.went_through()
+        charge(rows, counts_of(receipt.usage, receipt.cost_usd), receipt.total_ms)
+        if receipt.finish is Finish.STOPPED:
+            self.wait(0)  # hung up on
+            raise BadReply("The answer ended without an end mark.")
 
     def _count_end(self) -> None:
         with self._flight:
             self._ended += 1
             self._flight.notify_all()
+
+    def _written_down(self, request: Request) -> Answer:
+        """As `_send`; while the storage fails nothing is sent, and it is tried again."""
+        while True:
+            try:
+                return self._send(request)
+            except (Busy, StorageFailed):
+                self.wait(STORAGE_S)
 
     def _send(self, request: Request) -> Answer:
         texts: list[str] = []
@@ -161,3 +187,7 @@ class Caller:
             self._flight.wait_for(lambda: self._ended != ended, timeout=LOOK_AGAIN_S)
         self.wait(0)
         return True
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterable, Sequence
 
 from lib.core.chat import Media, Message, Request
-from lib.core.errors import BadInput
+from lib.core.errors import AppError, BadInput
 from lib.store.conversations import MOST_ANSWERS, Turn
 from lib.work.answer import SAVE_EVERY_S, Answer, facts, timings, usage_facts
 from lib.work.app import App
 from lib.work.ask import check_reads
-from lib.work.generation import Generation, check_room, stop
+from lib.work.generation import Generation, Room, stop
 from lib.work.history import Round, begun, stored
 from lib.work.lanes import queue
 from lib.work.models import Choice
@@ -53,18 +53,19 @@ class Chats:
         Answers that are still being written there are stopped and keep their words.
         """
         said, store = Message("user", text, tuple(media)), self._app.conversations
-        self._check(choices, said)
-        conversation = conversation or store.start(text)
-        # Two windows may speak in one conversation: the second must not take the first's place.
-        with self._alone(conversation):
-            self._stop(conversation, 0)
-            turns = store.turns(conversation)
-            prompt = stored(turns[-1].position + 1 if turns else 0, said)
-            asked = Round(conversation, turns, prompt, said, choices, options or Request("", ()))
-            first = begun(self._app, asked)
-            written = [prompt, *(turn for turn, _ in first)]
-            store.add(conversation, written, said.media, asked.settings)
-            self._begin(asked, first)
+        with self._checked(choices, said) as room:
+            conversation = conversation or store.start(text)
+            # Two windows may speak in one conversation: the second must not take the first's place.
+            with self._alone(conversation):
+                self._stop(conversation, 0)
+                turns = store.turns(conversation)
+                prompt = stored(turns[-1].position + 1 if turns else 0, said)
+                options = options or Request("", ())
+                asked = Round(conversation, turns, prompt, said, choices, options)
+                first = begun(self._app, asked)
+                written = [prompt, *(turn for turn, _ in first)]
+                store.add(conversation, written, said.media, asked.settings)
+                self._begin(asked, first, room)
         return conversation
 
     def again(
@@ -131,17 +132,19 @@ class Chats:
                 raise BadInput("prompt: there is none at this position.")
             files = tuple(map(store.media, old.media)) if media is None else media
             said = Message("user", old.text if text is None else text, files)
-            self._check(choices, said)
-            self._drop(conversation, position)
-            prompt, turns = stored(position, said), store.turns(conversation)
-            before = [turn for turn in turns if turn.position < position]
-            asked = Round(conversation, before, prompt, said, choices, options or Request("", ()))
-            first = begun(self._app, asked)
-            written = [prompt, *(turn for turn, _ in first)]
-            store.replace(conversation, position, written, files, asked.settings)
-            self._begin(asked, first)
+            options = options or Request("", ())
+            with self._checked(choices, said) as room:
+                self._drop(conversation, position)
+                prompt, turns = stored(position, said), store.turns(conversation)
+                before = [turn for turn in turns if turn.position < position]
+                asked = Round(conversation, before, prompt, said, choices, options)
+                first = begun(self._app, asked)
+                written = [prompt, *(turn for turn, _ in first)]
+                store.replace(conversation, position, written, files, asked.settings)
+                self._begin(asked, first, room)
 
-    def _check(self, choices: Sequence[Choice], said: Message) -> None:
+    def _checked(self, choices: Sequence[Choice], said: Message) -> Room:
+        """The room for these answers, if they may be asked."""
         models = {choice.info.id for choice in choices}
         if not 1 <= len(choices) <= MOST_ANSWERS or len(models) < len(choices):
             raise BadInput(f"model: 1 to {MOST_ANSWERS} models are wanted, each of them once.")
@@ -149,7 +152,7 @@ class Chats:
             raise BadInput("prompt: it is empty.", hint="Write something, or attach a file.")
         for choice in choices:
             check_reads(self._app, choice.info, Request(choice.info.name, (said,)))
-        check_room(len(choices))
+        return Room(len(choices))
 
     def _stop(self, conversation: str, position: int) -> list[Answer]:
         """Stop what is being written at and after a position; gives what was."""
@@ -166,14 +169,19 @@ class Chats:
             there = self._live.get(conversation, {})
             self._live[conversation] = {at: one for at, one in there.items() if at < position}
 
-    def _begin(self, asked: Round, first: Sequence[tuple[Turn, Request]]) -> None:
+    def _begin(self, asked: Round, first: Sequence[tuple[Turn, Request]], room: Room) -> None:
         """Start the answers; on the same machine each waits for those before it."""
         infos = [choice.info for choice in asked.choices]
         answers = list[Answer]()
         lanes = queue(self._app.settings, infos)
         for choice, (turn, request), earlier in zip(asked.choices, first, lanes, strict=True):
             after = [answers[n].generation for n in earlier]
-            answers.append(Answer(self._app, asked.conversation, turn, choice, request, after))
+            try:
+                answer = Answer(self._app, asked.conversation, turn, choice, request, after, room)
+            except AppError:  # no thread for it: those before it must not go on unseen
+                _end(answers)
+                raise
+            answers.append(answer)
         with self._lock:
             for name, there in list(self._live.items()):
                 if all(one.generation.done for one in there.values()):

@@ -5,10 +5,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from lib.core.errors import AppError, BadReply
+from lib.core.errors import AppError, BadReply, Busy, StorageFailed
 from lib.core.task import RowResult
 from lib.work.asker import Asker
-from lib.work.caller import Halt, Order, Stopped
+from lib.work.caller import STORAGE_S, Halt, Order, Stopped
 from lib.work.tally import NOTHING, Pending
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Crew:
     def _take_in(self, settled: list[tuple[Pending, RowResult]], again: list[Pending]) -> None:
         """Store what is settled before anything else is asked; queue what is not, first in line."""
         if settled:
-            self._settle(settled)
+            self._store(settled)
         with self._changed:
             dropped = again if self._halted.is_set() else []
             if not dropped:
@@ -149,6 +149,15 @@ class Crew:
             self._hire()
             self._changed.notify_all()
         self._note(dropped)
+
+    def _store(self, settled: list[tuple[Pending, RowResult]]) -> None:
+        """Answers are paid for: while the storage fails they wait for it, unless all must stop."""
+        while True:
+            try:
+                return self._settle(settled)
+            except (Busy, StorageFailed):
+                if self._halted.wait(STORAGE_S):
+                    raise
 
     def _note(self, rows: Sequence[Pending]) -> None:
         """Keep what unfinished rows cost so far; it is added to what they take later."""
@@ -160,6 +169,8 @@ class Crew:
             log.error("what unfinished rows cost was not kept: %s", type(error).__name__)
 
     def _unforeseen(self, error: Exception) -> None:
+        if isinstance(error, Busy | StorageFailed):
+            return self._halt(error)
         # The kind only: the text may hold a row.
         log.error("a row failed unforeseen: %s", type(error).__name__)
         self._halt(BadReply("Something in this app went wrong."))

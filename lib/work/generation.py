@@ -25,16 +25,34 @@ _places = threading.BoundedSemaphore(MOST)
 _writing: "weakref.WeakSet[Generation]" = weakref.WeakSet()
 
 
-def check_room(count: int) -> None:
-    """Raise Busy unless so many more answers may begin now; for those who store things first."""
-    taken = 0
-    try:
-        while taken < count:
-            _take_place()
-            taken += 1
-    finally:
-        if taken:
-            _places.release(taken)
+class Room:
+    """Places for `count` answers, all of them or Busy; for those who store things first.
+
+    Each Generation that is given the room takes one over; leaving the `with` frees the others.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._left = 0
+        while self._left < count and _places.acquire(blocking=False):
+            self._left += 1
+        if self._left < count:
+            self._leave()
+            raise _busy()
+
+    def __enter__(self) -> "Room":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def take_over(self) -> None:
+        """One place belongs to the caller now, who is to free it."""
+        self._left -= 1
+
+    def _leave(self) -> None:
+        if self._left:
+            _places.release(self._left)
+        self._left = 0
 
 
 def stop_all() -> None:
@@ -54,7 +72,8 @@ class Generation:
     It waits for its turn until all `after` are done; stopped meanwhile, it calls `unasked` instead
     of `ask`. `started` and `began` (None: not yet) are when it was made and when its turn came, in
     monotonic seconds. After `done`, one of `receipt` and `error` is set, if it began. Raises Busy
-    when `MOST` answers are being written, before anything is asked.
+    when `MOST` answers are being written (unless it has a place in a `room`) or the system has no
+    thread left, before anything is asked.
     """
 
     def __init__(
@@ -63,8 +82,9 @@ class Generation:
         wait_s: float,
         after: Sequence["Generation"] = (),
         unasked: Callable[[], object] = lambda: None,
+        room: Room | None = None,
     ) -> None:
-        _take_place()
+        (room or Room(1)).take_over()
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.receipt: Receipt | None = None
@@ -167,11 +187,6 @@ class Generation:
             except Exception as error:  # a reader that is gone must not end the writing
                 log.warning("a reader failed with %s", type(error).__name__)
                 self.unlisten(listener)
-
-
-def _take_place() -> None:
-    if not _places.acquire(blocking=False):
-        raise _busy()
 
 
 def _busy() -> Busy:

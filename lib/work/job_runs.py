@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 
 from lib.core.chat import Media
-from lib.core.errors import AppError, BadReply, NotFound, OverBudget
+from lib.core.errors import AppError, BadReply, Busy, NotFound, OverBudget, StorageFailed
 from lib.core.task import RowResult
 from lib.store.job_rows import Answered, key_of
 from lib.store.jobs import ACTIVE, Job, State
@@ -124,6 +124,8 @@ class JobRuns:
             return [one.crew for one in self._crews.values()]
 
     def _end(self, job: Job, error: AppError) -> bool:
+        if isinstance(error, Busy | StorageFailed):
+            raise error  # this could not be stored either; later a new run begins by itself
         state: State = "over_budget" if isinstance(error, OverBudget) else "failed"
         self._app.jobs.move(job.id, ACTIVE, state, error, job.run)
         return True

@@ -1,6 +1,5 @@
 """The verbs of classification jobs: create, look, pause, resume, cancel, retry, delete."""
 
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -8,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from lib.core.chat import Modality, ModelInfo, Usage
@@ -18,6 +16,7 @@ from lib.core.evaluation import Evaluation, evaluate
 from lib.core.reliability import Reliability, reliability
 from lib.core.spec import Spec, check_columns
 from lib.core.task import RowResult
+from lib.store.disk import temporary_file, while_room
 from lib.store.jobs import ACTIVE, Job, State
 from lib.store.ledger import new_id
 from lib.store.result_files import write_results
@@ -50,12 +49,9 @@ class JobDesk:
         self._closed = False
 
     def wake(self) -> None:
-        """At the start of the process: go on with what is unfinished, and sweep leftovers."""
-        jobs = self._app.jobs.all()
-        self._app.uploads.sweep(job.upload for job in jobs)
-        if self._app.database.is_sqlite:
-            self._app.jobs.sweep()
-        if not self._app.database.is_sqlite or any(job.state in ACTIVE for job in jobs):
+        """At the start of the process: go on with what is unfinished."""
+        unfinished = any(job.state in ACTIVE for job in self._app.jobs.all())
+        if unfinished or not self._app.database.is_sqlite:
             self._engine()
 
     def create(self, upload: str, name: str, asked: Spec) -> Job:
@@ -177,12 +173,15 @@ class JobDesk:
         return {"job_id": job.id, "name": job.name, "spec": asked, **job.manifest, "counts": counts}
 
     def results(self, job_id: str, form: str) -> BinaryIO:
-        """The input and what came of it, as a file without a name: closing it ends it."""
+        """The input and what came of it, as a file without a name: closing it ends it.
+
+        Raises StorageFailed when the disk has no room for it.
+        """
         job = self._app.jobs.get(job_id)
-        with tempfile.NamedTemporaryFile(suffix=f".{form}") as file:
+        with temporary_file(f".{form}") as file:
             results = self._app.job_rows.results(job.id, job.rows_total)
-            write_results(self.table(job), results, form, Path(file.name))
-            return open(file.name, "rb")
+            write_results(self.table(job), while_room(results, file.parent), form, file)
+            return file.open("rb")
 
     def table(self, job: Job) -> Table:
         """The job's file, to be read again."""

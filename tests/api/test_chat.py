@@ -4,9 +4,19 @@ import threading
 import time
 from decimal import Decimal
 
+import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from tests.api.conftest import Api, api_with, events_of, settings_for
+from lib.core.chat import Text, Thought
+from lib.core.errors import BadReply
+from lib.providers.line import Line
+from lib.web import attach
+from lib.work.generation import Generation, Pieces
+from tests.api.conftest import Api, api_with, events_of, serving, settings_for
 from tests.fakes import FakeServer
 from tests.unit.builders import EVERYONE, wait_until
 
@@ -56,6 +66,47 @@ def test_a_stream_is_texts_then_one_done(api: Api, model: str) -> None:
     assert (done["model"], done["finish"]) == (model, "stop")
     assert done["usage"]["output_tokens"] == 3
     assert done["timings"]["ttft_ms"] <= done["timings"]["total_ms"]
+
+
+def test_a_silent_model_is_bridged(api: Api, monkeypatch) -> None:
+    """No proxy hangs up while a model says nothing: comments come, which a reader skips."""
+    monkeypatch.setattr(attach, "SILENCE_S", 0.1)
+    body = {"message": "one two #pace=0.5", "model": "ollama/gemma3:4b", "stream": True}
+    with api.stream("POST", "/chat", json=body) as answer:
+        events = answer.read().decode().split("\n\n")
+    comments = [event for event in events if event.startswith(":")]
+    *texts, done = [event for event in events if event.startswith("data: ")]
+
+    assert set(comments) == {": "}
+    assert len(events) == len(comments) + len(texts) + 2
+    assert ["one" in texts[0], "two" in texts[1], '"done": true' in done] == [True] * 3
+
+
+def test_thoughts_that_are_not_told_are_silence_too(monkeypatch) -> None:
+    """Between its words a model may think piece by piece, of which our stream says nothing."""
+
+    def thinking(line: Line) -> Pieces:
+        yield Text("one")
+        for _ in range(10):
+            time.sleep(0.05)
+            yield Thought("hm")
+        raise BadReply("It broke off.")
+
+    async def answer(request: Request) -> Response:
+        return await attach.Attached(Generation(thinking, wait_s=5), request).streamed()
+
+    monkeypatch.setattr(attach, "SILENCE_S", 0.15)
+    with serving(Starlette(routes=[Route("/", answer)])) as url:
+        said, *comments, error, end = httpx2.get(url).text.split("\n\n")
+
+    assert (said, "bad_reply" in error, end) == ('data: {"text": "one"}', True, "")
+    assert set(comments) == {": "}
+
+
+def test_a_talking_model_needs_no_bridge(api: Api) -> None:
+    """In a quarter of a minute of silence a comment comes, never between words."""
+    with api.stream("POST", "/chat", json={"message": "a b #pace=0.2", "stream": True}) as answer:
+        assert "\n:" not in answer.read().decode()
 
 
 def test_a_conversation_goes_along(api: Api, fake: FakeServer) -> None:

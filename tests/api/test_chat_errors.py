@@ -1,10 +1,18 @@
 """What /api refuses and what breaks: the code, the status, and the field or the hint."""
 
+import logging
 from typing import Any
 
+import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
 
-from tests.api.conftest import NOT_ANSWERING, Api, events_of
+from lib.web.api import build_api
+from lib.web.shell import Shell
+from lib.work.jobs import JobDesk
+from tests.api.conftest import NOT_ANSWERING, Api, events_of, serving
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -149,3 +157,32 @@ def test_without_the_password_nothing_answers(api: Api) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
     assert api.get("/openapi.json").json()["paths"].keys() >= {"/models", "/chat", "/vision"}
     assert api.get("/docs").status_code == 200
+
+
+def test_a_crash_is_told_in_the_shape_of_every_error(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours and OpenAI's; the log has one line for each, with the error's kind and not its text."""
+    built = build_api(api.app, JobDesk(api.app))
+
+    @built.get("/crash")
+    @built.get("/v1/crash")
+    async def crash() -> None:
+        raise KeyError("a prompt")
+
+    site = Starlette(
+        routes=[Mount("/api", built)], middleware=[Middleware(Shell, most_bytes=10_000)]
+    )
+    logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+    try:
+        with serving(site) as url:
+            ours, openais = (httpx2.get(f"{url}/api/{path}crash") for path in ("", "v1/"))
+    finally:
+        logging.getLogger("uvicorn.error").removeHandler(caplog.handler)
+
+    assert (ours.status_code, ours.json()["error"]["code"]) == (500, "bad_reply")
+    assert (openais.status_code, openais.json()["error"]["code"]) == (500, "bad_reply")
+    assert "hint" in ours.json()["error"]
+    assert "param" in openais.json()["error"]
+    assert [one.getMessage() for one in caplog.records] == ["request failed: KeyError"] * 2
+    assert not any(one.exc_info for one in caplog.records)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.fakes import FakeServer
 MODELS = ("gemini/gemini-3.1-flash-lite", "ollama/gemma3:4b", "vllm/Qwen/Qwen3-4B")
 
 
-def classify(api: Api, texts: list[Any], **more: Any) -> httpx2.Response:
+def classify(api: Api, texts: Any, **more: Any) -> httpx2.Response:
     """As `json=` would, except that it sends half a surrogate pair too."""
     return api.post("/classify", content=json.dumps({"texts": texts, "labels": LABELS, **more}))
 
@@ -211,3 +212,13 @@ def test_hanging_up_hangs_up_on_the_provider(api: Api, fake: FakeServer) -> None
     (call,) = [one for one in fake.asked if "nobody waits" in json.dumps(one.body)]
     until(lambda: call.finished, "the hang-up")
     assert call.hung_up
+
+
+def test_a_wrong_body_does_not_wait_for_the_lists_under_way(api: Api, fake: FakeServer) -> None:
+    """With every thread for lists taken, what needs none of them is answered."""
+    texts = [f"under way {n} GOOD #slow=3" for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        lists = [threads.submit(classify, api, [text], model=MODELS[2]) for text in texts]
+        until(lambda: all(fake.texts.get(text) for text in texts), "the calls")
+        assert refusal(classify(api, "no list")) == (422, "bad_input")
+        assert not any(one.done() for one in lists)

@@ -1,5 +1,7 @@
 """By which names the server may be called, and what it says to the others."""
 
+import socket
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -7,6 +9,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from lib.store.settings import Settings, WrongSetting, read
 from lib.web.hosts import Hosts
+from tests.api.conftest import serving
 from tests.api.doors import call, echo, error_of, hello
 
 
@@ -27,14 +30,30 @@ ODD = [
 
 @pytest.mark.parametrize("hosts", ODD)
 def test_an_odd_host_is_refused_first(hosts: list[bytes]) -> None:
-    """A Host that is missing, repeated or no host gets 400 from every path, or no websocket."""
-    status, headers, body = call(site(), "/healthz", hosts=hosts)
+    """A Host that is missing, repeated or no host gets 400 from pages and API, or no websocket."""
+    status, headers, body = call(site(), "/", hosts=hosts)
 
     assert status == 400
     assert headers["cache-control"] == "no-store"
     assert error_of(body)["code"] == "bad_input"
     assert error_of(body)["message"].startswith("Host: ")
-    assert call(site(), "/", hosts=hosts, type="websocket")[0] == 1008
+    assert call(site(), "/healthz", hosts=hosts, type="websocket")[0] == 1008
+
+
+@pytest.mark.parametrize("hosts", [[], [b""], [b"a b"], [b"a", b"b"]])
+def test_the_health_may_be_asked_under_any_host(hosts: list[bytes]) -> None:
+    """Whoever watches a server may know no name: HAProxy asks over HTTP/1.0, without a Host."""
+    assert call(site("gpu.example"), "/healthz", hosts=hosts)[0] == 200
+
+
+def test_health_over_http_1_0() -> None:
+    """The check of a balancer passes through the server itself too."""
+    with serving(site()) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as peer:
+            peer.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+
+            assert b" 200 OK\r\n" in peer.recv(4000)
 
 
 @pytest.mark.parametrize(

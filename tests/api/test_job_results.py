@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -205,3 +208,17 @@ def test_columns_of_all_nulls_are_read_again_as_a_job(api: Api, job: str) -> Non
         header, *_ = read(api, again, "jsonl")
         assert header.count("result_label") == 1
     assert column([fields(api, job)], "state") == ["done"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_results_leave_the_room_that_is_kept(
+    api: Api, job: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk as good as full: a refusal that says so, nothing left behind, and no 500."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    full = shutil.disk_usage(tmp_path)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    answer = api.get(f"/jobs/{job}/results", params={"format": form})
+
+    assert refusal(answer) == (503, "storage_failed")
+    assert list(tmp_path.iterdir()) == []

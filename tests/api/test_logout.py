@@ -1,7 +1,10 @@
 """The way out: the login ends here, in copies of its cookie, and in pages that are still open."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -19,8 +22,9 @@ from lib.web.logins import EndedLogins
 from lib.web.logout import logout_routes
 from lib.web.sockets import Sockets
 from lib.web.throttle import Throttle
+from tests.api.conftest import serving
 from tests.api.doors import PASSWORD, auth, browser, call, cookie
-from tests.unit.builders import Clock
+from tests.unit.builders import Clock, wait_until
 
 
 async def parrot(websocket: WebSocket) -> None:
@@ -67,6 +71,24 @@ def test_logging_out_ends_the_login_and_its_copies() -> None:
     assert client.get("/logout").status_code == 401
     assert call(app, "/logout", cookie(f"{name}={value}"))[0] == 401
     assert other.get("/logout").status_code == 200
+
+
+def test_a_disk_that_hangs_holds_up_only_the_logout(tmp_path: Path) -> None:
+    """The list is written beside the event loop: until the disk takes it, everybody is served."""
+    hanging = tmp_path / "ended.new"
+    os.mkfifo(hanging)  # a write waits until somebody reads
+    keyring = Keyring(PASSWORD, ended=EndedLogins(tmp_path / "ended"))
+    headers = {"Cookie": f"{keyring.cookie_name}={keyring.issue_cookie()}"}
+    with serving(site(keyring)) as url, ThreadPoolExecutor(1) as pool:
+        leaving = pool.submit(httpx2.post, f"{url}/logout", headers=headers, timeout=10)
+        try:
+            assert wait_until(lambda: not keyring.has_cookie(Headers(headers)))
+            assert httpx2.get(f"{url}/login", timeout=2).status_code == 200
+            assert not leaving.done()
+        finally:
+            hanging.read_bytes()
+
+        assert leaving.result().status_code == 303
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver:81"])

@@ -1,6 +1,8 @@
 """What HTTP asks of every path of the API, and what odd requests get: never a 500, never a page."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -10,6 +12,8 @@ from lib.web.estimate_api import EXAMPLE
 from tests.api.conftest import Api, api_with, settings_for
 from tests.api.jobs import refusal
 from tests.fakes import FakeServer
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize(
@@ -169,3 +173,62 @@ def test_a_whole_number_may_have_a_point(api: Api, given: str, status: int) -> N
     ]
 
     assert [answer.status_code for answer in answers] == [status] * 3
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", None])
+@pytest.mark.parametrize("path", ["/estimate", "/jobs/nope/resume", "/nope"])
+def test_what_is_never_long_is_bounded_closest(api: Api, path: str, kind: str | None) -> None:
+    """1 MB, whatever the body is said to be."""
+    headers = {} if kind is None else {"content-type": kind}
+    answer = api.post(path, content=b" " * 1_100_000, headers=headers)
+
+    assert refusal(answer) == (413, "too_large")
+    assert "1 MB" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/chat", "/classify", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1' + b"".join(b',"%x":1' % n for n in range(300_000)) + b"}",
+        b'{"texts":[' + b"{}," * 1_000_000 + b"{}]}",
+        b'{"texts":[' + b"[0]," * 100_000 + b"0]}",
+    ],
+    ids=["keys", "objects", "lists"],
+)
+def test_more_values_than_anybody_needs_are_refused(api: Api, path: str, raw: bytes) -> None:
+    """Decoding a million of them would hold up everybody; texts and pictures are few."""
+    answer = api.post(path, content=raw, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    assert "100,000 values" in answer.json()["error"]["message"]
+
+
+def test_others_are_answered_while_a_large_body_is_decoded(
+    fake: FakeServer, tmp_path: Path
+) -> None:
+    """No call waits for another one's JSON."""
+    raw = b'{"a":1' + b"".join(b',"%x":1' % n for n in range(1_500_000)) + b"}"
+    longest_s = 0.0
+    with api_with(settings_for(fake, tmp_path), 50_000_000) as api, ThreadPoolExecutor(1) as one:
+        large = one.submit(api.post, "/chat", content=raw, headers=JSON)
+        while not large.done():
+            since = time.monotonic()
+            assert api.get("/nope").status_code == 404
+            longest_s = max(longest_s, time.monotonic() - since)
+
+    assert large.result().status_code == 413
+    assert longest_s < 0.4
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+def test_a_large_body_is_read_as_a_small_one(api: Api, path: str) -> None:
+    """Escapes, numbers and keys given twice mean the same on either way; a break is told too."""
+    said = {"messages": [{"role": "user", "content": 'é \\ "x" ' + "a" * 300_000}]}
+    body = json.dumps({**said, "max_tokens": 5.0, "temperature": 0.5})
+    body = '{"messages": [], ' + body[1:]
+    sent = api.post(path, content=body, headers=JSON)
+    broken = api.post(path, content=body[:-1], headers=JSON)
+
+    assert sent.status_code == 200, sent.text
+    assert (broken.status_code, broken.json()["error"]["code"]) == (422, "bad_input")

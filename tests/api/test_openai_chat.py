@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 
+from lib.web import attach
 from tests.api.conftest import Api
 from tests.api.openai_clients import (
     COMPLETIONS,
@@ -87,6 +88,24 @@ def test_a_stream_is_role_words_and_reason(client: openai.OpenAI, model: str) ->
     assert [chunk.choices[0].finish_reason for chunk in chunks[-2:]] == [None, "stop"]
     assert not any(chunk.usage for chunk in chunks)
     assert chunks[-1].receipt["finish"] == "stop"
+
+
+def test_clients_skip_what_bridges_a_silence(api: Api, monkeypatch) -> None:
+    """A silent model is bridged by comments; both clients read the same words as without."""
+    monkeypatch.setattr(attach, "SILENCE_S", 0.1)
+    prompt = "one two #pace=0.4 #think=2"
+    body = {"model": GEMINI, "messages": said(prompt), "stream": True}
+    raw = api.post(COMPLETIONS, json=body).text
+    hugging_face = hugging_face_client(api)
+    with openai_client(api) as client:
+        streams = [
+            client.chat.completions.create(**body),
+            hugging_face.chat_completion(said(prompt), model=GEMINI, stream=True),
+        ]
+        words = ["".join(one.choices[0].delta.content or "" for one in each) for each in streams]
+
+    assert raw.count("\n\n: \n\n") >= 2
+    assert words == ["one two"] * 2
 
 
 @EVERYONE

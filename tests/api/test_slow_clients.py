@@ -152,7 +152,7 @@ def test_a_body_that_does_not_come_is_refused(here, monkeypatch) -> None:
             started = time.monotonic()
             answer = peer.recv(4000)
             assert b"408 Request Timeout" in answer
-            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "timed_out"
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
             assert peer.recv(1000) == b""  # and then the connection is closed
             assert time.monotonic() - started < 2
 
@@ -251,14 +251,37 @@ def test_when_all_are_busy_the_next_is_told_so(here: tuple[str, int]) -> None:
     assert answer.json()["error"]["code"] == "busy"
 
 
-def test_one_address_has_its_share(monkeypatch) -> None:
-    """A foreign address has a bounded number of connections; loopback stands for many people."""
+@pytest.fixture
+def far(monkeypatch) -> Iterator[tuple[str, int]]:
+    """A site to which the addresses of loopback are foreign ones, each with its share."""
     monkeypatch.setattr("lib.web.connections.is_loopback", lambda address: address == "")
-    with site() as here, ExitStack() as stack:
-        half_open(here, 4, stack)
-        time.sleep(0.1)
+    with site() as address:
+        yield address
 
-        assert httpx2.get("http://{}:{}/healthz".format(*here)).status_code == 503
+
+def test_one_address_has_its_share(far: tuple[str, int]) -> None:
+    """Beyond its share an address whose connections are all busy is told so."""
+    with ExitStack() as stack:
+        for _ in range(4):
+            peer = stack.enter_context(socket.create_connection(far, timeout=5))
+            peer.sendall(INSIDE % b"endless" + b"Content-Length: 0\r\n\r\n")
+            assert b"200 OK" in peer.recv(1000)
+
+        assert httpx2.get("http://{}:{}/healthz".format(*far)).status_code == 503
+
+
+def test_one_who_idles_shuts_no_neighbour_out(far: tuple[str, int]) -> None:
+    """Idle connections of an address make room for its next one, and nobody else's do."""
+    with ExitStack() as stack:
+        other = stack.enter_context(socket.create_connection(far, 5, ("127.0.0.2", 0)))
+        time.sleep(0.05)
+        peers = half_open(far, 4, stack)
+        time.sleep(0.05)
+
+        assert healthy(far)
+        gone, _, _ = select.select([other, *peers], [], [], 0.2)
+        assert len(gone) == 1
+        assert other not in gone
 
 
 def test_a_websocket_has_no_clock_and_a_bounded_message(here: tuple[str, int]) -> None:

@@ -3,11 +3,19 @@
 import threading
 from typing import Any
 
+import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from lib.core.errors import RateLimited
 from lib.web import throttle as bounds
 from lib.web.throttle import Throttle, client_address, is_loopback
+from tests.api.conftest import serving
 from tests.api.doors import (
     BEARER,
     PASSWORD,
@@ -21,6 +29,11 @@ from tests.api.doors import (
     in_threads,
 )
 from tests.unit.builders import Clock
+
+
+async def peer(request: Request) -> PlainTextResponse:
+    """The scheme and the caller's address as the app is told them."""
+    return PlainTextResponse(f"{request.scope['scheme']} {client_address(request.scope)}")
 
 
 def test_the_sixth_wrong_try_and_the_right_one_after_it_wait() -> None:
@@ -154,22 +167,38 @@ def test_addresses_are_counted_by_what_their_owner_holds(client: Any, counted: s
     assert client_address({"client": client, "headers": []}) == counted
 
 
-def test_a_client_named_by_the_header_is_loopback() -> None:
-    """What uvicorn took from a local caller's X-Forwarded-For counts as that caller."""
-    scope = {"client": ("198.51.100.1", 0), "headers": [(b"x-forwarded-for", b"198.51.100.1")]}
+@pytest.mark.parametrize("claim", ["198.51.100.{}", "198.51.100.{}:4711", "[2001:db8:{}::1]:1"])
+def test_a_written_address_does_not_help(claim: str) -> None:
+    """X-Forwarded-For gives nobody fresh tries, though uvicorn would believe it from loopback."""
+    with serving(build()) as url:
+        statuses = [
+            httpx2.get(
+                url, headers={"Authorization": "Bearer no", "X-Forwarded-For": claim.format(number)}
+            ).status_code
+            for number in range(6)
+        ]
 
-    assert client_address(scope) == "127.0.0.1"
+    assert statuses == [401] * 5 + [429]
 
 
-def test_a_written_address_does_not_help() -> None:
-    """X-Forwarded-For gives nobody fresh tries."""
-    app = build()
-    statuses = [
-        call(app, headers=[(b"x-forwarded-for", b"198.51.100.%d" % number), *auth(b"Bearer no")])[0]
-        for number in range(6)
-    ]
+def test_a_written_address_does_not_help_a_websocket() -> None:
+    """Its wrong tries count by the real peer too."""
+    with serving(build()) as url:
+        for number in range(6):
+            headers = {"Authorization": "Bearer no", "X-Forwarded-For": f"198.51.100.{number}:1"}
+            with pytest.raises(InvalidStatus):
+                connect(url.replace("http", "ws"), additional_headers=headers)
 
-    assert statuses[-1] == 429
+        assert httpx2.get(url, headers={"Authorization": "Bearer no"}).status_code == 429
+
+
+def test_a_proxy_may_still_say_that_it_speaks_https() -> None:
+    """X-Forwarded-Proto is believed of loopback, whatever X-Forwarded-For stands beside it."""
+    headers = {"X-Forwarded-For": "198.51.100.1:4711", "X-Forwarded-Proto": "https"}
+    with serving(Starlette(routes=[Route("/", peer)])) as url:
+        answer = httpx2.get(url, headers=headers).text
+
+    assert answer == "https 127.0.0.1"
 
 
 @pytest.mark.parametrize(

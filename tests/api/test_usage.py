@@ -1,7 +1,9 @@
 """GET /api/usage and /api/usage.jsonl: the ledger, added up and call by call."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,23 @@ def test_four_fifths_used_is_said(used: Api, fake: FakeServer, tmp_path: Path) -
     assert error["code"] == "over_budget"
     assert f"${cost / 0.85 - cost:.6f} of this month's budget" in error["message"]
     assert "MONTHLY_BUDGET_USD" in error["hint"]
+
+
+def test_a_log_that_cannot_be_read_is_refused(fake: FakeServer, tmp_path: Path) -> None:
+    """Its first lines are read before 200 is said; later a status would come too late."""
+    with api_with(settings_for(fake, tmp_path)) as api:
+        file = tmp_path / "playground.db"
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        file.write_bytes(b"\xff" * file.stat().st_size)
+        answer = api.get("/usage.jsonl")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_failed")
+
+
+def test_a_long_log_comes_whole(used: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece it is the same as at once."""
+    whole = lines(used)
+    monkeypatch.setattr("lib.store.usage.AT_ONCE", 1)
+
+    assert lines(used) == whole

@@ -2,6 +2,10 @@
 
 import base64
 import io
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -141,3 +145,28 @@ def test_nonsense_forms_are_bad_input(api: Api) -> None:
 
     assert {a.status_code for a in answers} == {422}
     assert {a.json()["error"]["code"] for a in answers} == {"bad_input"}
+
+
+def test_slow_addresses_hold_up_nobody_else(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While eight names are being looked up, every thread for pictures, a chat is answered."""
+    asked, go_on, look_up = Semaphore(0), Event(), socket.getaddrinfo
+
+    def slow(host: Any, *rest: Any, **more: Any) -> Any:
+        if host != "slow.example":
+            return look_up(host, *rest, **more)
+        asked.release()
+        go_on.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    query = {"prompt": "x", "image_url": "http://slow.example/a.png"}
+    with ThreadPoolExecutor(8) as threads:
+        slow_ones = [threads.submit(api.post, "/vision", params=query) for _ in range(8)]
+        try:
+            assert all(asked.acquire(timeout=10) for _ in slow_ones)
+            answer = api.post("/chat", json={"message": "hi", "model": SEES}, timeout=5)
+        finally:
+            go_on.set()
+
+    assert answer.status_code == 200
+    assert {one.result().json()["error"]["code"] for one in slow_ones} == {"blocked_url"}

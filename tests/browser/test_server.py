@@ -90,7 +90,10 @@ def test_a_forged_forwarding_header_does_not_dodge_the_throttle(start: Start) ->
     statuses = [
         httpx2.get(
             f"{site.url}/api/models",
-            headers={"Authorization": "Bearer wrong", "X-Forwarded-For": f"10.0.0.{number}"},
+            headers={
+                "Authorization": "Bearer wrong",
+                "X-Forwarded-For": f"10.0.0.{number}:{1000 + number}",
+            },
         ).status_code
         for number in range(7)
     ]

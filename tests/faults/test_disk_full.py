@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -17,7 +18,7 @@ from tests.browser.conftest import Site, start_site, until_healthy
 from tests.fakes import FakeServer
 from tests.faults import disks
 from tests.faults.disks import Disk
-from tests.jobs.conftest import MODEL, PASSWORD, Client
+from tests.jobs.conftest import MODEL, PASSWORD, Client, ended, more_than
 from tests.unit.builders import wait_until
 
 with tempfile.TemporaryDirectory() as _folder:
@@ -96,3 +97,25 @@ def settled(disk: Disk) -> list[dict[str, Any]]:
         rows = ledger.rows()
         assert ledger.month().spent_usd == sum(row["cost_usd"] for row in rows)
     return rows
+
+
+def test_a_job_waits_for_room(site: Site, disk: Disk, fake: FakeServer) -> None:
+    """It asks nothing while no answer can be stored, and ends by itself when there is room."""
+    rows, concurrency, before = 900, 8, len(fake.asked)
+    calls = len(settled(disk))
+    with Client(site) as client:
+        job = client.begin(rows, concurrency=concurrency)
+        client.wait(job, more_than(100))
+        disk.fill(site)
+        time.sleep(1.5)
+        asked = len(fake.asked)
+        time.sleep(1.5)
+        assert len(fake.asked) <= asked + 1
+        disk.empty(site)
+        found = client.wait(job, ended)
+        results = client.results(job)
+
+    assert (found["state"], found["rows_done"], found["rows_failed"]) == ("done", rows, 0)
+    assert all(row["label"] for row in results)
+    assert rows <= len(fake.asked) - before <= rows + concurrency
+    assert len(settled(disk)) - calls == found["calls"]

@@ -24,7 +24,7 @@ from tests.faults.writer import COST, ROWS
 from tests.jobs.conftest import Client, Launch, ended, more_than
 from tests.unit.builders import CENT, wait_until
 
-KILLS = times(short=4, long=100)
+KILLS = times(short=4, long=40)
 pytestmark = pytest.mark.timeout(times(short=180, long=1800))
 
 
@@ -108,13 +108,13 @@ def test_a_killed_writer_loses_nothing_it_had_written(database_url: str, tmp_pat
     assert max(said.rows.values()) > 0
 
 
-@pytest.mark.parametrize("seed", range(times(short=1, long=5)))
+@pytest.mark.parametrize("seed", range(times(short=1, long=3)))
 def test_a_job_whose_server_is_killed_again_and_again(
     seed: int, launch: Launch, slow_fake: FakeServer
 ) -> None:
     """Every row once, no answer that was stored is paid twice, and every sum is right."""
     chance, before = random.Random(seed), len(slow_fake.asked)
-    concurrency, kills = 10, times(short=1, long=20)
+    concurrency, kills = 10, times(short=1, long=8)
     rows_total = 150 * kills
     site = launch("k")
     with Client(site) as client:

@@ -8,14 +8,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lib.core.errors import Unreachable
+from lib.providers.wire import from_status
 from tests.api.conftest import Api, api_with, settings_for
 from tests.api.jobs import ACTIVE, calls_of, csv_of, ended, fields, rows_of, steer, submit, until
 from tests.fakes import FakeServer
 from tests.faults.soak import times
-from tests.unit.builders import OLLAMA, VLLM
+from tests.unit.builders import GEMINI, OLLAMA, VLLM
 
 ROWS, CONCURRENCY = 150, 4
-ALL = [OLLAMA, VLLM]
+ALL = [GEMINI, OLLAMA, VLLM]
 
 
 class Provider:
@@ -64,7 +66,7 @@ def check(api: Api, job: str, found: dict[str, Any]) -> None:
     assert sum(call["finish"] == "stop" for call in calls) == ROWS
 
 
-@pytest.mark.parametrize("model", ALL[: times(short=1, long=3)])
+@pytest.mark.parametrize("model", ALL[: times(short=2, long=3)])
 def test_a_short_absence_is_borne(api: Api, provider: Provider, model: str) -> None:
     """The rows under way are asked again after a pause; the job ends by itself, with every row."""
     job = begin(api, model)
@@ -103,3 +105,11 @@ def test_a_long_absence_stops_the_job_and_loses_nothing(
     labels = [row["label"] for row in rows_of(api, job)]
     assert all(old["label"] in (None, new) for old, new in zip(before, labels, strict=True))
     check(api, job, found)
+
+
+def test_a_call_that_its_server_cancelled_is_asked_again() -> None:
+    """A server that ends breaks its calls off with gRPC's CANCELLED: no fault of the request."""
+    error = from_status(499, "Gemini", "gemini-3.1-flash-lite")
+
+    assert isinstance(error, Unreachable)
+    assert not error.costs_nothing

@@ -123,6 +123,8 @@ def test_an_unpriced_model_is_refused_under_a_budget(fake: FakeServer, tmp_path:
         answer(app, "gemini/gemini-9-tomorrow", "hello")
 
     assert "price" in str(caught.value)
+    assert "Whoever runs this server" in caught.value.hint
+    assert "MONTHLY_BUDGET_USD" in caught.value.hint
 
 
 def test_an_unpriced_model_is_asked_without_a_budget(app: App) -> None:

@@ -1,13 +1,17 @@
 """One prompt to several models: answers side by side or in turn, each stored in its place."""
 
 import itertools
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from lib.core.errors import BadInput, Unsupported
+from lib.core.errors import BadInput, Busy, Unsupported
+from lib.work import generation
 from lib.work.app import App
 from lib.work.chats import Chats
 from tests.fakes import FakeServer
@@ -92,6 +96,80 @@ def test_other_machines_do_not_wait(fake: FakeServer, tmp_path: Path) -> None:
         chats.close()
 
     assert begun
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> threading.BoundedSemaphore:
+    """A server that writes two answers at once."""
+    two = threading.BoundedSemaphore(2)
+    monkeypatch.setattr(generation, "_places", two)
+    return two
+
+
+def free(places: threading.BoundedSemaphore) -> int:
+    """How many answers may begin now."""
+    count = sum(places.acquire(blocking=False) for _ in range(3))
+    if count:
+        places.release(count)
+    return count
+
+
+def test_a_round_without_room_for_all_leaves_nothing(
+    app: App, talk: Talk, places: threading.BoundedSemaphore
+) -> None:
+    """Two are asked and there is room for one: none is, nothing is stored, the room stays free."""
+    places.acquire()
+    with pytest.raises(Busy):
+        talk.ask("hello", models=[OLLAMA, GEMINI])
+
+    assert app.conversations.recent() == []
+    assert free(places) == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_nobody_takes_a_rounds_room_while_it_is_stored(
+    app: App, chats: Chats, talk: Talk, places: threading.BoundedSemaphore, again: bool
+) -> None:
+    """Others who come between the storing and the asking are too late, not one of the round."""
+    if again:
+        talk.say("hello")
+
+    def others(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "INSERT INTO messages" in statement:
+            while places.acquire(blocking=False):
+                pass
+
+    sa.event.listen(app.database.engine, "before_cursor_execute", others)
+    if again:
+        chats.again(talk.id or "", 0, talk.choices(OLLAMA, GEMINI))
+        talk.wait()
+    else:
+        talk.ask("hello", models=[OLLAMA, GEMINI])
+
+    assert [turn.facts["finish"] for turn in talk.turns[1:]] == ["stop", "stop"]
+    assert wait_until(lambda: free(places) == 2)
+
+
+def test_a_round_that_cannot_begin_whole_is_stopped(
+    app: App, talk: Talk, places: threading.BoundedSemaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system has a thread for the first answer only: that one does not go on unseen."""
+    begin, begun = threading.Thread.start, list[threading.Thread]()
+
+    def one_left(thread: threading.Thread) -> None:
+        if thread.name.endswith("(_run)"):
+            if begun:
+                raise RuntimeError("can't start new thread")
+            begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", one_left)
+    with pytest.raises(Busy):
+        talk.ask("#tokens=200 #pace=0.05", models=[OLLAMA, GEMINI])
+    begun[0].join(0.1)
+
+    assert not begun[0].is_alive()
+    assert free(places) == 2
 
 
 def test_stopped_in_the_queue_an_answer_was_never_asked(

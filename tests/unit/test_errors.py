@@ -25,6 +25,8 @@ PUBLIC = {
     "bad_reply": 502,
     "unsupported": 422,
     "blocked_url": 422,
+    "busy": 503,
+    "storage_failed": 503,
 }
 
 

@@ -1,106 +1,87 @@
-"""Streamlit's store of uploaded files, with the bytes on disk."""
+"""Streamlit's store of uploaded files, bounded."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.exceptions import HTTPException
+from streamlit import config
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from lib.web import page_uploads
 from lib.web.page_uploads import MOST_FILES, PageUploads
-from lib.web.room import use_for_temporary_files
+
+MEGABYTE = 2**20
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("tempfile.tempdir", None)  # put back afterwards
-    use_for_temporary_files(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def uploads(folder: Path) -> Iterator[PageUploads]:
+def uploads() -> Iterator[PageUploads]:
+    """The largest file has one megabyte."""
+    before = config.get_option("server.maxUploadSize")
+    config.set_option("server.maxUploadSize", 1)
     yield PageUploads("/upload")
-    _written()
-
-
-def _written() -> None:
-    """Wait until the background has written what there is."""
-    page_uploads._writer.submit(lambda: None).result(timeout=10)
+    config.set_option("server.maxUploadSize", before)
 
 
 def record(name: str, data: bytes) -> UploadedFileRec:
     return UploadedFileRec(name, f"{name}.csv", "text/csv", data)
 
 
-@pytest.mark.parametrize("size", [0, 1, 4096, 1_000_001])
-def test_a_page_gets_the_bytes_that_were_sent(uploads: PageUploads, size: int) -> None:
-    """At once, and again when they have left the memory."""
-    data = b"x" * size
-    uploads.add_file("session", record("a", data))
-    at_once = uploads.get_files("session", ["a"])
-    _written()
-    later = uploads.get_files("session", ["a", "none"])
-
-    assert at_once == later == [record("a", data)]
+def refusal(uploads: PageUploads, session: str, size: int, name: str = "more") -> int:
+    """The status with which a file is refused; 0 for one that is taken."""
+    try:
+        uploads.add_file(session, record(name, bytes(size)))
+    except HTTPException as error:
+        return error.status_code
+    return 0
 
 
-def test_a_file_sent_again_is_the_new_one(uploads: PageUploads) -> None:
-    for data in (b"old", b"new"):
-        uploads.add_file("session", record("a", data))
-
-    assert uploads.get_files("session", ["a"])[0].data == b"new"
-
-
-def test_sessions_are_apart_and_end_with_their_files(uploads: PageUploads) -> None:
-    uploads.add_file("one", record("a", b"1"))
-    uploads.add_file("two", record("a", b"2"))
-    uploads.remove_session_files("one")
-    uploads.remove_file("two", "b")
-
-    assert uploads.get_files("one", ["a"]) == []
-    assert uploads.get_files("two", ["a"])[0].data == b"2"
-
-
-def test_streamlit_counts_the_bytes_as_before(uploads: PageUploads) -> None:
-    uploads.add_file("session", record("a", bytes(1234)))
-    [stats] = uploads.get_stats().values()
-
-    assert [stat.byte_length for stat in stats] == [1234]
-
-
-def test_a_disk_that_takes_nothing_leaves_them_in_memory(
-    uploads: PageUploads, folder: Path
-) -> None:
-    """A page whose disk fails loses no file that was already sent."""
-    use_for_temporary_files(folder / "gone")
+def test_a_page_gets_the_bytes_that_were_sent(uploads: PageUploads) -> None:
     uploads.add_file("session", record("a", b"data"))
-    _written()
 
-    assert uploads.get_files("session", ["a"])[0].data == b"data"
+    assert uploads.get_files("session", ["a", "none"]) == [record("a", b"data")]
+
+
+def test_the_bytes_of_a_session_are_bounded(uploads: PageUploads) -> None:
+    """What it holds is more than a page takes, so that no page goes on with a part of it."""
+    assert [refusal(uploads, "one", MEGABYTE, str(n)) for n in range(3)] == [0, 0, 413]
+    assert refusal(uploads, "one", 1) == 413
+    assert refusal(uploads, "two", MEGABYTE) == 0
+    held = uploads.get_files("one", ["0", "1", "2", "more"])
+
+    assert [len(file.data) for file in held] == [MEGABYTE, MEGABYTE]
+
+
+def test_a_file_sent_again_takes_the_place_of_the_old_one(uploads: PageUploads) -> None:
+    for number in (0, 1, 1, 0):
+        assert refusal(uploads, "one", MEGABYTE, str(number)) == 0
+
+
+def test_the_bytes_of_all_sessions_are_bounded(uploads: PageUploads) -> None:
+    """Many sessions are as easily had as many files; it is nobody's fault, and passes."""
+    for session in ("one", "two"):
+        assert [refusal(uploads, session, MEGABYTE, str(n)) for n in range(2)] == [0, 0]
+    assert refusal(uploads, "three", 1) == 503
+    assert refusal(uploads, "two", MEGABYTE, "1") == 0
+    uploads.remove_session_files("one")
+
+    assert refusal(uploads, "three", MEGABYTE) == 0
+
+
+def test_what_is_removed_makes_room(uploads: PageUploads) -> None:
+    for number in range(2):
+        assert refusal(uploads, "one", MEGABYTE, str(number)) == 0
+    uploads.remove_file("one", "0")
+
+    assert refusal(uploads, "one", MEGABYTE) == 0
 
 
 def test_the_files_of_a_session_are_bounded(uploads: PageUploads) -> None:
-    """Streamlit takes any name for a file: without a bound, file descriptors run out."""
-    for number in range(MOST_FILES):
-        uploads.add_file("session", record(str(number), b""))
-
-    with pytest.raises(HTTPException) as refused:
-        uploads.add_file("session", record("one more", b""))
-
-    assert refused.value.status_code == 413
-
-
-def test_nobody_waits_for_the_disk(uploads: PageUploads) -> None:
-    """Streamlit hands the file over on its event loop, which serves everybody."""
-    data = bytes(50 * 2**20)
-    begun = time.perf_counter()
-    uploads.add_file("session", record("a", data))
-
-    assert time.perf_counter() - begun < 0.01
+    """Streamlit takes any name for a file, and any number of empty ones."""
+    assert {refusal(uploads, "one", 0, str(n)) for n in range(MOST_FILES)} == {0}
+    assert refusal(uploads, "one", 0) == 413
+    assert refusal(uploads, "one", 1, "7") == 0
 
 
 def test_streamlit_can_still_be_given_another_manager(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from lib.core.errors import StorageFailed
 from lib.store.database import Database
-from lib.store.disk import check_room, may_fill
+from lib.store.disk import LOOK_EVERY, check_room, may_fill, temporary_file, while_room
 from lib.store.uploads import Uploads
 from lib.web.room import Room, use_for_temporary_files
 
@@ -47,6 +47,43 @@ def test_a_disk_that_fills_meanwhile_leaves_no_half_file(tmp_path: Path) -> None
 
     with pytest.raises(FileNotFoundError), may_fill():
         (tmp_path / "nowhere").read_bytes()
+
+
+def test_a_file_of_unknown_size_is_looked_after_as_it_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it may not take is the room kept for the database; half of it is not left behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    disk = shutil.disk_usage(tmp_path)
+    free = iter([disk.free, disk.free, 0])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=next(free)))
+    written: list[int] = []
+
+    def write() -> None:
+        with temporary_file(".csv") as file:
+            for row in while_room(range(10**6), file.parent):
+                written.append(file.write_text(str(row)))
+
+    with pytest.raises(StorageFailed, match="no room"):
+        write()
+
+    assert len(written) == 2 * LOOK_EVERY
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_file_on_a_full_disk_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes it may have removed it already."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def write() -> None:
+        with temporary_file(".csv") as file, Path("/dev/full").open("wb") as full:
+            file.unlink()
+            full.write(b"x")
+
+    with pytest.raises(StorageFailed, match="full"):
+        write()
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +120,17 @@ def test_what_does_not_fit_is_refused_unread(tmp_path: Path) -> None:
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "storage_failed"
     assert "free some space" in answer.json()["error"]["hint"]
+
+
+@pytest.mark.parametrize(("free_mb", "status"), [(590, 503), (610, 200)])
+def test_chunks_count_as_the_largest_body(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, free_mb: int, status: int
+) -> None:
+    """Nobody says how many will come: two copies of 200 MB and what is kept must fit."""
+    disk = shutil.disk_usage("/")._replace(total=2**40, free=free_mb * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+
+    assert client.post("/", content=iter([b"a", b"b"])).status_code == status
 
 
 def _nothing() -> Iterator[bytes]:

@@ -171,6 +171,18 @@ def test_files_that_vanish_while_they_are_swept_are_no_matter(
     Uploads(database, tmp_path / "here").sweep([])
 
 
+def test_a_folder_among_them_stays_and_stops_nobody(uploads: Uploads) -> None:
+    """A disk of its own has a lost+found, and libraries make folders for temporary files."""
+    for _ in range(3):
+        upload(uploads, b"data")
+    (uploads.folder / "lost+found").mkdir()
+    for path in uploads.folder.iterdir():
+        make_old(path)
+    uploads.sweep([])
+
+    assert [path.name for path in uploads.folder.iterdir()] == ["lost+found"]
+
+
 def test_there_may_be_nothing_to_sweep(database: Database, tmp_path: Path) -> None:
     Uploads(database, tmp_path / "no folder yet").sweep([])
 
