@@ -15,6 +15,7 @@ from lib.core.errors import AppError, BadInput, TooLarge
 from lib.store.row_files import Table, open_table
 from lib.web import classify_draft, classify_presets, kit, page_uploads
 from lib.web.classify_draft import Draft
+from lib.web.tables import harmless
 from lib.web.texts import _, number
 from lib.work.pictures import read_picture, shrink
 
@@ -158,7 +159,7 @@ def _describe(found: Understood) -> None:
         what = _("ZIP, {rows} pictures").format(rows=number(found.rows))
         _show_pictures(found)
     else:
-        first = pd.DataFrame(found.preview[:SHOWN])
+        first = harmless(pd.DataFrame(found.preview[:SHOWN]))
         st.dataframe(first, hide_index=True, alt=_("The file's first rows"))
     st.caption(kit.literal(what))
 

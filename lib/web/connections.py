@@ -51,7 +51,7 @@ class Connection(H11Protocol):
     READER_S: ClassVar[float] = 180.0  # see _drop_dead_reader
 
     _clock: asyncio.TimerHandle | None = None
-    _owed: str | None = None  # by the peer: "head", "rest", or nothing
+    _owed: str | None = None  # by the peer: "head", "body", "rest", or nothing
     _since = 0.0
     _rest_bytes = 0
 
@@ -93,18 +93,23 @@ class Connection(H11Protocol):
             if self._clock:
                 self._clock.cancel()
             self._owed, self._since, self._rest_bytes = owed, self.loop.time(), 0
-            if owed:
+            if owed in ("head", "rest"):  # the shell waits for a body
                 wait_s = self.HEAD_S if owed == "head" else self.REST_S
                 self._clock = self.loop.call_later(wait_s, self.transport.close)
+        elif owed == "body" and size:
+            self._since = self.loop.time()
         elif owed == "rest":
             self._rest_bytes += size
             if self._rest_bytes > self.REST_BYTES:
                 self.transport.close()
 
     def _now_owed(self) -> str | None:
-        if self not in self.connections or (self.cycle and not self.cycle.response_complete):
-            return None  # it is lost or a websocket by now, or it is our turn
-        return "rest" if self.conn.their_state is h11.SEND_BODY else "head"
+        if self not in self.connections:
+            return None  # it is lost or a websocket by now
+        sends = self.conn.their_state is h11.SEND_BODY
+        if self.cycle and not self.cycle.response_complete:
+            return "body" if sends else None  # then it is our turn
+        return "rest" if sends else "head"
 
     def _has_place(self) -> bool:
         own = _network_of(self)
@@ -116,12 +121,15 @@ class Connection(H11Protocol):
 
 
 def _make_room(among: Iterable[object]) -> bool:
-    """Drop whoever has waited longest without sending a request; False when all are busy."""
+    """Drop whoever has kept us waiting longest, for a request or else for more of its body.
+
+    False when all are busy.
+    """
     ours = [one for one in among if isinstance(one, Connection)]
-    idle = [one for one in ours if one._owed == "head" and not one.transport.is_closing()]
+    idle = [one for one in ours if one._owed and not one.transport.is_closing()]
     if not idle:
         return False
-    min(idle, key=lambda one: one._since).transport.abort()
+    min(idle, key=lambda one: (one._owed == "body", one._since)).transport.abort()
     return True
 
 

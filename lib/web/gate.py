@@ -52,6 +52,8 @@ class Gate:
         if not (self._enabled or (is_open and scope["path"] == "/healthz")):
             _check_loopback_host(headers)
         if is_open:
+            if _is_foreign(scope, headers):  # wrong passwords of its reader's address, say
+                raise Forbidden("This form comes from a page of another address.")
             return
         known = not self._enabled or self._keyring.has_cookie(headers)
         foreign = known and _is_foreign(scope, headers)

@@ -12,6 +12,7 @@ from lib.web import job_charts, job_list, job_quality, kit
 from lib.web.job_charts import Priced
 from lib.web.job_quality import percent
 from lib.web.job_results import beside
+from lib.web.tables import harmless
 from lib.web.texts import UNKNOWN, _, number
 from lib.work.jobs import JudgedRow
 
@@ -119,7 +120,9 @@ def _disagreements(job: Job, other: Job) -> None:
     st.markdown(_("**Rows they label differently** ({n})").format(n=number(len(rows))))
     if rows:
         st.dataframe(
-            pd.DataFrame(rows[:SHOWN]), hide_index=True, alt=_("Rows with different labels")
+            harmless(pd.DataFrame(rows[:SHOWN])),
+            hide_index=True,
+            alt=_("Rows with different labels"),
         )
     if job.rows_total > MOST or len(rows) > SHOWN:
         st.caption(

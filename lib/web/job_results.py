@@ -11,6 +11,7 @@ from lib.store.jobs import Job
 from lib.store.result_files import FORMATS
 from lib.web import kit
 from lib.web.jobs_api import KINDS
+from lib.web.tables import harmless
 from lib.web.texts import UNKNOWN, _, milliseconds, number, usd
 from lib.work.jobs import JudgedRow
 
@@ -38,7 +39,7 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     ours = [_("sure"), _("problem"), _("right")]
     silent = [name for name in ours if name in table and table[name].isna().all()]
-    return table.drop(columns=silent).fillna({_("problem"): ""})
+    return harmless(table.drop(columns=silent).fillna({_("problem"): ""}))
 
 
 def show(job: Job) -> None:

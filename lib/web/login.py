@@ -18,7 +18,7 @@ from lib.web.plain_page import HEADERS, plain_page
 from lib.web.throttle import Throttle, client_address
 
 MAX_BODY_BYTES = 10_000
-FORM_S = 15.0  # longest wait for a form that dribbles in
+FORM_S = 8.0  # longest wait for a form that dribbles in
 MAX_NEXT_CHARACTERS = 4_000
 
 _FORM = Template("""$error<form method="post" action="/login">

@@ -22,8 +22,6 @@ from lib.web.texts import _
 
 _FORM = """<p>This browser will need the password again.</p>
 <form method="post" action="/logout"><button type="submit">Log out</button></form>"""
-# The form must say where it comes from, or the gate takes it for a foreign page's.
-_HEADERS = {**HEADERS, "Referrer-Policy": "same-origin"}
 
 
 def logout_routes(keyring: Keyring) -> list[Route]:
@@ -31,7 +29,7 @@ def logout_routes(keyring: Keyring) -> list[Route]:
 
     async def answer(request: Request) -> Response:
         if request.method != "POST":
-            return plain_page("Log out", _FORM, headers=_HEADERS)
+            return plain_page("Log out", _FORM, headers=HEADERS)
         await anyio.to_thread.run_sync(keyring.end, request.headers)  # writes a file
         response = RedirectResponse("/login", 303, HEADERS)
         response.delete_cookie(keyring.cookie_name, httponly=True, samesite="lax")

@@ -172,16 +172,22 @@ def _close(
     return receipt
 
 
-def _is_known(error: AppError | None) -> bool:
-    """Whether a call's cost is what was counted; only a budget ends a call without a doubt."""
-    return error is None or isinstance(error, OverBudget)
+def _is_known(receipt: Receipt, error: AppError | None) -> bool:
+    """Whether a call's cost is what was counted, also when it broke.
+
+    A machine's time costs the same whatever came of it; what an API charges for half an answer,
+    nobody knows.
+    """
+    if error is None or isinstance(error, OverBudget):
+        return True
+    return receipt.usd_per_hour is not None and not error.costs_nothing
 
 
 def _outcome(receipt: Receipt, error: AppError | None) -> Outcome:
     return Outcome(
         finish=receipt.finish,
         usage=receipt.usage,
-        cost_usd=receipt.cost_usd if _is_known(error) else None,
+        cost_usd=receipt.cost_usd if _is_known(receipt, error) else None,
         released=error is not None and error.costs_nothing,
         error=error.code if error else None,
         ttft_ms=receipt.ttft_ms,

@@ -31,7 +31,7 @@ def test_the_link_logs_in_once(tmp_path: Path) -> None:
     second = browser(app).get("/login?token=one-time")
 
     assert (first.status_code, first.headers["location"]) == (303, "/")
-    assert first.headers["referrer-policy"] == "no-referrer"
+    assert first.headers["referrer-policy"] == "same-origin"
     assert client.get("/api/models").text == "inside"
     assert second.status_code == 401
     assert "has been used or is wrong" in second.text

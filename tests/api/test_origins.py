@@ -25,6 +25,17 @@ def test_foreign_pages_cannot_use_the_login(origin: bytes, enabled: bool, login:
     assert call(app, headers=headers, hosts=[host])[0] == 200
 
 
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_foreign_pages_cannot_try_passwords(origin: bytes) -> None:
+    """A form of a foreign page is refused unread, so it cannot lock its reader's address out."""
+    app = build()
+    for _ in range(7):
+        status, _, body = call(app, "/login", [(b"origin", origin)], method="POST")
+        assert status == 403
+    assert error_of(body)["code"] == "unauthorized"
+    assert call(app, headers=auth(BEARER))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("origin", "host"),
     [(b"http://testserver", b"testserver"), (b"https://TestServer", b"testserver:443"),

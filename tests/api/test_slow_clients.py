@@ -238,6 +238,18 @@ def test_those_who_wait_make_room(here: tuple[str, int]) -> None:
         assert all(peer.recv(10) == b"" for peer in gone)
 
 
+@pytest.mark.parametrize("head", [HEAD % b"login", INSIDE % b"length"], ids=["refused", "read"])
+def test_who_sends_no_body_makes_room_too(here: tuple[str, int], head: bytes) -> None:
+    """Who announces a body and never sends it cannot hold a place that somebody else wants."""
+    with ExitStack() as stack:
+        for _ in range(20):
+            peer = stack.enter_context(socket.create_connection(here, timeout=5))
+            peer.sendall(head + b"Content-Length: 5000\r\n\r\n")
+        time.sleep(0.3)
+
+        assert healthy(here)
+
+
 def test_when_all_are_busy_the_next_is_told_so(here: tuple[str, int]) -> None:
     """Nobody whose request is being answered is thrown out for a newcomer, who gets 503."""
     with ExitStack() as stack:

@@ -84,6 +84,21 @@ def test_a_call_that_broke_after_it_was_sent_keeps_its_reservation(
     assert month.reserved_usd > 0
 
 
+@pytest.mark.parametrize("fault", ["unavailable", "html500", "reset", "broken_json"])
+def test_a_machine_that_fails_at_once_costs_little(
+    fake: FakeServer, tmp_path: Path, fault: str
+) -> None:
+    """Its time has a price however a call ends: a hundred quick failures must not eat a budget."""
+    with running(fake, tmp_path, monthly_budget_usd=1, gpu_usd_per_hour="0.25") as app:
+        with pytest.raises(AppError):
+            answer(app, OLLAMA, f"one #fault={fault}")
+        month, row = app.ledger.month(), only_row(app)
+
+    assert month.reserved_usd == 0
+    assert month.spent_usd == row["cost_usd"]
+    assert 0 < row["cost_usd"] < Decimal("0.0003")  # four seconds
+
+
 def test_parallel_calls_cannot_race_past_a_small_budget(fake: FakeServer, tmp_path: Path) -> None:
     """Of twenty calls at once only as many are made as fit; the rest is refused."""
     budget = 5 * worst_usd("hello #pace=0.1", 100)
