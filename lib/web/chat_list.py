@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.store.conversations import Entry
-from lib.web import chat_state, kit, page_uploads
+from lib.web import chat_state, kit
 from lib.web.texts import _
 from lib.work import transcript
 
@@ -96,4 +96,3 @@ def _import() -> None:
 def _read_back() -> None:
     if file := st.session_state.get(_FILE):
         chat_state.act(lambda: chat_state.go(transcript.read(kit.app(), file.getvalue())))
-        page_uploads.release(file)
