@@ -56,7 +56,17 @@ def _user() -> str | None:
 
 
 def _run(folder: str, *command: str) -> None:
-    done = subprocess.run(
+    done = _done(folder, *command)
+    if done.returncode < 0:  # beside gRPC's threads a fork may die before it is the program
+        done = _done(folder, *command)
+    if done.returncode:
+        log = Path(folder, "log")
+        said = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
+        pytest.fail(f"{Path(command[0]).name} failed ({done.returncode}): {said}")
+
+
+def _done(folder: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
         command,
         cwd=folder,
         user=_user(),
@@ -66,10 +76,6 @@ def _run(folder: str, *command: str) -> None:
         timeout=2 * START_S,
         check=False,
     )
-    if done.returncode:
-        log = Path(folder, "log")
-        said = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
-        pytest.fail(f"{Path(command[0]).name} failed ({done.returncode}): {said}")
 
 
 def _free_port() -> int:

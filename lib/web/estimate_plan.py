@@ -25,14 +25,15 @@ def save(body: dict[str, Any]) -> None:
             )
         if problem := st.session_state.pop(_PROBLEM, None):
             kit.show_error(problem)
-        if kept := st.session_state.pop(_KEPT, None):
-            st.success(_("«{name}» is saved.").format(name=kit.literal(kept)))
+        name, saved = st.session_state.get(_KEPT, ("", None))
+        if saved == body:  # said as long as it is true
+            st.success(_("«{name}» is saved.").format(name=kit.literal(name)))
             st.page_link("usage.py", label=_("Usage"), icon=":material/payments:")
 
 
 def _save(body: dict[str, Any]) -> None:
     try:
-        st.session_state[_KEPT] = kit.app().plans.save(st.session_state[_NAME], body)
+        st.session_state[_KEPT] = kit.app().plans.save(st.session_state[_NAME], body), body
         st.session_state[_NAME] = ""
     except AppError as error:
         st.session_state[_PROBLEM] = error

@@ -11,7 +11,7 @@ from tests.browser.conftest import PASSWORD, Site, start_site, until_healthy
 from tests.fakes import FakeServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The process that `make run` starts, in front of the fakes, with a login."""
     settings = {
@@ -25,7 +25,7 @@ def site(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookie(site: Site) -> str:
     """`name=value` of somebody who is logged in."""
     form = {"password": PASSWORD}
@@ -33,13 +33,13 @@ def cookie(site: Site) -> str:
     return answer.headers["set-cookie"].partition(";")[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def internet() -> Iterator[Internet]:
     with internet_at_the_wire() as stand_in:
         yield stand_in
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(
     fake: FakeServer, internet: Internet, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import statistics
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -35,7 +36,8 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Crowd:
         try:
             cookie = log_in(site.url, PASSWORD)
             crowd = Crowd(site.url, cookie, site.process.pid, SECONDS, CONCURRENCY)
-            asyncio.run(asyncio.wait_for(crowd.run(), SECONDS + 120))
+            with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
+                apart.submit(asyncio.run, asyncio.wait_for(crowd.run(), SECONDS + 120)).result()
             headers = {"Authorization": f"Bearer {PASSWORD}"}
             crowd.usage = httpx2.get(f"{site.url}/api/usage", headers=headers).json()
             crowd.asked = int(httpx2.get(f"{fake.url}/stats").json()["asked"])
