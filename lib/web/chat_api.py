@@ -12,7 +12,7 @@ from lib.core.chat import MAX_TOKENS, Media, Message, Request, Source
 from lib.core.errors import BadInput, BlockedUrl
 from lib.web.attach import Attached, begin, refusal_of
 from lib.web.json_body import JsonRoute, check_form
-from lib.web.openapi import ASKING, answer, body, problems
+from lib.web.openapi import ASKING, answer, body, events, problems
 from lib.web.pool import Pool
 from lib.web.shapes import (
     EVENTS,
@@ -30,21 +30,13 @@ from lib.work.fetch import fetch_picture
 from lib.work.generation import Generation
 from lib.work.pictures import read_picture
 
-_EVENT = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {
-                "anyOf": [{"$ref": f"#/components/schemas/{shape.__name__}"} for shape in EVENTS]
-            },
-        }
-    },
-}
 _CHAT = answer(ChatAnswer)
-_CHAT[200]["content"] = {"text/event-stream": {"itemSchema": _EVENT}}
+_CHAT[200]["content"] = events(
+    contentMediaType="application/json",
+    contentSchema={
+        "anyOf": [{"$ref": f"#/components/schemas/{shape.__name__}"} for shape in EVENTS]
+    },
+)
 _FIELDS: dict[str, dict[str, Any]] = {
     "prompt": {"type": "string", "maxLength": MOST_CHARACTERS},
     "image_url": {"type": "string", "description": "Not looked at when a file is sent."},

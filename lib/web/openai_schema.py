@@ -12,7 +12,7 @@ from lib.web.openai_errors import openai_error
 from lib.web.openai_messages import MOST_MESSAGES
 from lib.web.openai_request import EFFORTS, NOT_HONOURED
 from lib.web.openai_shapes import FinishReason
-from lib.web.openapi import ASKING, problems
+from lib.web.openapi import ASKING, events, problems
 from lib.web.shapes import MOST_TOKENS, ReceiptShape
 
 
@@ -85,21 +85,11 @@ class OpenAIErrorShape(BaseModel):
 
 _problems = partial(problems, shape=OpenAIErrorShape, written=openai_error)
 PROBLEMS = _problems(BadInput, ModelMissing)
-_EVENT = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {
-        "data": {
-            "type": "string",
-            "description": "A chat.completion.chunk as JSON; an error; [DONE]",
-        }
-    },
-}
 ANSWERS = _problems(*ASKING, BlockedUrl) | {
     200: {
         "model": Completion,
         "description": "The answer; with `stream` in chunks, until `data: [DONE]` or an error",
-        "content": {"text/event-stream": {"itemSchema": _EVENT}},
+        "content": events(description="A chat.completion.chunk as JSON; an error; [DONE]"),
     }
 }
 

@@ -134,6 +134,13 @@ def body(schema: Fields, kind: str = "application/json", **media: Any) -> Fields
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema, **media}}}}
 
 
+def events(**data: Any) -> Fields:
+    """The content of a stream of server-sent events; `data` describes the text each carries."""
+    text = {"type": "string", **data}
+    item = {"type": "object", "required": ["data"], "properties": {"data": text}}
+    return {"text/event-stream": {"itemSchema": item}}
+
+
 def closed(properties: Fields, *required: str, **more: Any) -> Fields:
     """The schema of an object that may have no other properties."""
     return {

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -105,4 +106,16 @@ def events_of(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def api(fake: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     with api_with(settings_for(fake, tmp_path_factory.mktemp("api"))) as client:
+        yield client
+
+
+def openai_client(api: Api, **options: Any) -> openai.OpenAI:
+    """The official client, which repeats nothing unless it is told to."""
+    given = {"api_key": PASSWORD, "max_retries": 0, "timeout": 30, **options}
+    return openai.OpenAI(base_url=f"{api.base_url}v1", **given)
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[openai.OpenAI]:
+    with openai_client(api) as client:
         yield client

@@ -1,26 +1,23 @@
 """The real clients that are pointed at this server, and the raw events it sends."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 from huggingface_hub import InferenceClient
 
 from tests.api.conftest import PASSWORD, Api
+from tests.unit.builders import OLLAMA
 
 COMPLETIONS = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "one two three"}]
+PDF = b"%PDF-1.7 the fake does not look inside"
+SCHEMA = {"type": "object", "properties": {"fruit": {"type": "string"}}, "required": ["fruit"]}
 
 
 def said(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
-
-
-def openai_client(api: Api, **options: Any) -> openai.OpenAI:
-    """The official client, which repeats nothing unless it is told to."""
-    given = {"api_key": PASSWORD, "max_retries": 0, "timeout": 30, **options}
-    return openai.OpenAI(base_url=f"{api.base_url}v1", **given)
 
 
 def hugging_face_client(api: Api) -> InferenceClient:
@@ -47,3 +44,24 @@ def error_of(answer: Any) -> dict[str, Any]:
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert body["error"]["message"]
     return dict(body["error"])
+
+
+def data_uri(data: bytes, mime: str = "image/png") -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def seen(url: Any, text: str = "what is this") -> list[dict[str, Any]]:
+    parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": url}]
+    return [{"role": "user", "content": parts}]
+
+
+def part(kind: str, content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": [{"type": kind, kind: content}]}]
+
+
+def ask(api: Api, **body: Any) -> Any:
+    return send(api, json.dumps({"model": OLLAMA, "messages": HELLO, **body}))
+
+
+def send(api: Api, raw: str | bytes) -> Any:
+    return api.post(COMPLETIONS, content=raw, headers={"content-type": "application/json"})

@@ -1,29 +1,20 @@
 """Errors under /api/v1: the client's own exceptions, OpenAI's shape, from every layer."""
 
-from collections.abc import Iterator
-
 import httpx2
 import openai
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
-from tests.api.conftest import NOT_ANSWERING, Api, api_with, settings_for
+from tests.api.conftest import NOT_ANSWERING, Api, api_with, openai_client, settings_for
 from tests.api.openai_clients import (
     COMPLETIONS,
     HELLO,
     error_of,
     hugging_face_client,
-    openai_client,
     said,
 )
 from tests.fakes import FakeServer
 from tests.unit.builders import GEMINI
-
-
-@pytest.fixture
-def client(api: Api) -> Iterator[openai.OpenAI]:
-    with openai_client(api) as client:
-        yield client
 
 
 @pytest.mark.parametrize("streamed", [False, True])

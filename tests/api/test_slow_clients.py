@@ -1,92 +1,25 @@
 """Slow, silent and numerous clients, over real sockets: none holds more than its place, or long."""
 
-import asyncio
 import json
-import select
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from lib.web import shell
-from lib.web.connections import Connection
-from lib.web.gate import Gate
-from lib.web.shell import Shell
-from lib.web.throttle import Throttle
-from tests.api.conftest import serving
-from tests.api.doors import COOKIE, KEYRING
-
-HEAD = b"POST /%s HTTP/1.1\r\nHost: localhost\r\n"
-INSIDE = HEAD + b"Cookie: " + COOKIE.encode() + b"\r\n"
-
-
-class Impatient(Connection):
-    """The bounds of a server, a tenth to a hundredth of the real ones."""
-
-    MOST, MOST_OF_ONE = 8, 4
-    HEAD_S, REST_S, REST_BYTES, READER_S = 0.5, 0.5, 2**20, 1.0
-
-
-async def length(request: Request) -> PlainTextResponse:
-    return PlainTextResponse(str(len(await request.body())))
-
-
-left: list[float] = []
-
-
-async def endless(request: Request) -> StreamingResponse:
-    async def parts() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 65_536
-                await asyncio.sleep(0)
-        finally:
-            left.append(time.monotonic())
-
-    return StreamingResponse(parts())
-
-
-async def echo(websocket: WebSocket) -> None:
-    await websocket.accept()
-    with suppress(WebSocketDisconnect):
-        await websocket.send_text(str(len(await websocket.receive_text())))
-        await websocket.close()
-
-
-@contextmanager
-def site(protocol: type[Connection] = Impatient) -> Iterator[tuple[str, int]]:
-    routes = [
-        Route("/healthz", length),
-        Route("/length", length, methods=["POST"]),
-        Route("/endless", endless, methods=["POST"]),
-        WebSocketRoute("/socket", echo),
-    ]
-    gate = Middleware(Gate, KEYRING, Throttle(), True)
-    app = Starlette(routes=routes, middleware=[Middleware(Shell, most_bytes=2**31), gate])
-    with serving(app, protocol) as url:
-        host, port = url.removeprefix("http://").split(":")
-        yield host, int(port)
+from tests.api.doors import COOKIE
+from tests.api.impatient import HEAD, INSIDE, left, site
 
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[tuple[str, int]]:
     with site() as address:
         yield address
-
-
-def healthy(here: tuple[str, int]) -> bool:
-    return httpx2.get("http://{}:{}/healthz".format(*here), timeout=5).status_code == 200
 
 
 def dribbled(peer: socket.socket, parts: Sequence[bytes], every_s: float) -> float:
@@ -219,83 +152,6 @@ def test_a_reader_that_takes_nothing_is_dropped(here: tuple[str, int]) -> None:
     assert left
 
 
-def half_open(here: tuple[str, int], count: int, stack: ExitStack) -> list[socket.socket]:
-    peers = [stack.enter_context(socket.create_connection(here, timeout=5)) for _ in range(count)]
-    for peer in peers:
-        peer.sendall(b"GET /healthz HTTP/1.1\r\n")
-    return peers
-
-
-def test_those_who_wait_make_room(here: tuple[str, int]) -> None:
-    """With all places taken by half requests, an old one of them goes and a whole one is served."""
-    with ExitStack() as stack:
-        peers = half_open(here, 20, stack)
-        time.sleep(0.1)
-
-        assert healthy(here)
-        gone, _, _ = select.select(peers, [], [], 5)  # those of one moment are equally old
-        assert gone
-        assert all(peer.recv(10) == b"" for peer in gone)
-
-
-@pytest.mark.parametrize("head", [HEAD % b"login", INSIDE % b"length"], ids=["refused", "read"])
-def test_who_sends_no_body_makes_room_too(here: tuple[str, int], head: bytes) -> None:
-    """Who announces a body and never sends it cannot hold a place that somebody else wants."""
-    with ExitStack() as stack:
-        for _ in range(20):
-            peer = stack.enter_context(socket.create_connection(here, timeout=5))
-            peer.sendall(head + b"Content-Length: 5000\r\n\r\n")
-        time.sleep(0.3)
-
-        assert healthy(here)
-
-
-def test_when_all_are_busy_the_next_is_told_so(here: tuple[str, int]) -> None:
-    """Nobody whose request is being answered is thrown out for a newcomer, who gets 503."""
-    with ExitStack() as stack:
-        for _ in range(8):
-            peer = stack.enter_context(socket.create_connection(here, timeout=5))
-            peer.sendall(INSIDE % b"endless" + b"Content-Length: 0\r\n\r\n")
-            assert b"200 OK" in peer.recv(1000)
-        answer = httpx2.get("http://{}:{}/healthz".format(*here))
-
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json()["error"]["code"] == "busy"
-
-
-@pytest.fixture
-def far(monkeypatch) -> Iterator[tuple[str, int]]:
-    """A site to which the addresses of loopback are foreign ones, each with its share."""
-    monkeypatch.setattr("lib.web.connections.is_loopback", lambda address: address == "")
-    with site() as address:
-        yield address
-
-
-def test_one_address_has_its_share(far: tuple[str, int]) -> None:
-    """Beyond its share an address whose connections are all busy is told so."""
-    with ExitStack() as stack:
-        for _ in range(4):
-            peer = stack.enter_context(socket.create_connection(far, timeout=5))
-            peer.sendall(INSIDE % b"endless" + b"Content-Length: 0\r\n\r\n")
-            assert b"200 OK" in peer.recv(1000)
-
-        assert httpx2.get("http://{}:{}/healthz".format(*far)).status_code == 503
-
-
-def test_one_who_idles_shuts_no_neighbour_out(far: tuple[str, int]) -> None:
-    """Idle connections of an address make room for its next one, and nobody else's do."""
-    with ExitStack() as stack:
-        other = stack.enter_context(socket.create_connection(far, 5, ("127.0.0.2", 0)))
-        time.sleep(0.05)
-        peers = half_open(far, 4, stack)
-        time.sleep(0.05)
-
-        assert healthy(far)
-        gone, _, _ = select.select([other, *peers], [], [], 0.2)
-        assert len(gone) == 1
-        assert other not in gone
-
-
 def test_a_websocket_has_no_clock_and_a_bounded_message(here: tuple[str, int]) -> None:
     """An open socket may be silent for long; a message beyond the bound ends it."""
     headers = {"Cookie": COOKIE}
@@ -313,8 +169,3 @@ def test_a_websocket_has_no_clock_and_a_bounded_message(here: tuple[str, int]) -
             peer.send(large + large)
         with pytest.raises(ConnectionClosedError):
             peer.recv()
-
-
-def test_no_server_header(here: tuple[str, int]) -> None:
-    """What serves this, and in which version, is nobody's business."""
-    assert "server" not in httpx2.get("http://{}:{}/healthz".format(*here)).headers
