@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 help:
 	@echo "make run     serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
 	@echo "make test    linter, types and the whole test suite"
-	@echo "make soak    load, faults and fuzzing for half an hour instead of minutes"
+	@echo "make soak    load, faults and fuzzing, much longer than make test"
 	@echo "make bench   print the measurements"
 	@echo "make lock    after a change of requirements.txt: write requirements.lock anew"
 
