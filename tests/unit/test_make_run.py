@@ -1,27 +1,37 @@
 """What `make run` learns from the settings: where to listen, and whether to start at all."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lib.store import settings
 from lib.store.settings import ROOT, WrongSetting
-from lib.store.start import check, is_loopback
+from lib.store.start import check, is_loopback, own_ollama
 
 
 def started(**environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m lib.store.start` as `make run` calls it."""
+    """`python -m lib.store.start` as `make run` calls it, with a data folder of the test's own."""
+    given = {name: os.environ[name] for name in ("PATH", "DATA_DIR")}
     return subprocess.run(
         [sys.executable, "-m", "lib.store.start"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
+        env=given | environment,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def told(**environment: str) -> dict[str, str]:
+    """The shell's variables after that."""
+    words = shlex.split(started(**environment).stdout)
+    return dict(word.split("=", 1) for word in words)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +80,10 @@ def test_only_loopback_may_stand_open(address: str | None, loopback: bool):
     ],
 )
 def test_make_run_gets_its_flags(environment: dict[str, str], flags: str):
-    """One line with Streamlit's flags: everywhere, on loopback without a login, or as HOST says."""
-    done = started(**environment, MAX_UPLOAD_MB="7")
+    """Streamlit's flags: everywhere, on loopback without a login, or as HOST says."""
+    serve = told(**environment, MAX_UPLOAD_MB="7")["serve"]
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"flags='{flags} --server.maxUploadSize 7' weights=")
+    assert serve == f"streamlit run app.py {flags} --server.maxUploadSize 7"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,47 @@ def test_weights_are_not_wanted_when_the_model_is_named(tmp_path):
     """`make run` fetches no weights when a model is named, or the embedded one is off."""
     own = tmp_path / "own.gguf"
     own.touch()
-    printed = [started(EMBEDDED_MODEL=str(model)).stdout for model in ("off", own)]
 
-    assert [line.split()[-1] for line in printed] == ["weights=here"] * 2
+    assert [told(EMBEDDED_MODEL=str(model))["weights"] for model in ("off", own)] == ["here"] * 2
+
+
+def test_the_data_folder_is_made_and_told(tmp_path: Path):
+    """Any name comes through the shell whole; nobody else may look into what it holds."""
+    folder = tmp_path / "the volume's $HOME"
+
+    assert told(DATA_DIR=str(folder))["data_dir"] == str(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["/proc/nowhere", "/dev/null", "/dev/null/folder", "/proc"])
+def test_a_data_folder_that_cannot_be_written_is_refused(wrong: str):
+    """A volume may belong to somebody else, be read-only or no folder at all: the line says so."""
+    with pytest.raises(WrongSetting) as refused:
+        check(settings.read(data_dir=Path(wrong)), None)
+
+    assert re.fullmatch(
+        f"DATA_DIR: «{wrong}»: [A-Z][a-z ]+; give a folder this user may write to.",
+        str(refused.value),
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1:11434"),
+        ("localhost:9000", "localhost:9000"),
+        ("http://127.0.0.1", "127.0.0.1:80"),
+        ("[::1]", "[::1]:11434"),
+        ("0.0.0.0", "127.0.0.1:11434"),
+        ("http://0.0.0.0:9000/", "127.0.0.1:9000"),
+        ("[::]:9000", "[::1]:9000"),
+        ("10.0.0.9, 127.0.0.1:9000, localhost", "127.0.0.1:9000"),
+        ("https://localhost", ""),
+        ("10.0.0.9", ""),
+        ("http://127.0.0.1.example.org:11434", ""),
+    ],
+)
+def test_an_ollama_of_this_machine_is_on_loopback(hosts: str, address: str):
+    """Whatever OLLAMA_HOST says, ours listens where nobody else can reach it, or not at all."""
+    assert own_ollama(settings.read(ollama_host=hosts).ollama_host) == address

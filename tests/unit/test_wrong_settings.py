@@ -29,6 +29,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
         ("OLLAMA_HOST", "ftp://x"),
         ("OLLAMA_HOST", "gpu:port"),
         ("OLLAMA_HOST", ","),
+        ("OLLAMA_PULL", "gemma3:4b, http://x/y"),
         ("VLLM_BASE_URL", "127.0.0.1:8000/v1"),
         ("VLLM_BASE_URL", "http://a/v1,b"),
         ("VLLM_BASE_URL", "http://me:hunter2@h:99999/v1"),
