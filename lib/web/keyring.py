@@ -30,7 +30,7 @@ class Keyring:
     """Knows a right secret from a wrong one.
 
     A cookie is an id and a time, signed: nothing on the server but the list of `ended` logins tells
-    one from another, so a stolen one is good until it expires, is logged out here, or the password
+    one from another, so a stolen one is good until it expires, is logged out, or the password
     changes. `now` is the wall clock in seconds. Raises ValueError for an empty password.
     """
 
@@ -77,7 +77,8 @@ class Keyring:
     def end(self, headers: Headers) -> None:
         """Log out: the cookies of this browser open nothing here any more, copies of them neither.
 
-        Writes a file, so not on the event loop; other machines do not learn of it (`EndedLogins`).
+        Writes to the database, so not on the event loop; other machines on it learn of it within
+        seconds (`EndedLogins`).
         """
         for value in self.good_cookies(headers):
             if login := self._login(value):

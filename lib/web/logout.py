@@ -1,9 +1,9 @@
 """The way out: a page with one button, and its place among the pages.
 
 A login is a signed cookie; logging out puts its id on a list, so that copies of it open nothing
-either, and open pages end at their next click. The list is this machine's own: on a second one with
-the same password a copy of the cookie stays good until it expires. Whoever fears that, or that the
-password itself is known, changes APP_PASSWORD, which ends every login.
+either, and open pages end at their next click. Machines on one database share the list, and know
+of a log-out after two seconds. Whoever fears that the password itself is known changes
+APP_PASSWORD, on every machine, which ends every login.
 """
 
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ def logout_routes(keyring: Keyring) -> list[Route]:
     async def answer(request: Request) -> Response:
         if request.method != "POST":
             return plain_page("Log out", _FORM, headers=HEADERS)
-        await anyio.to_thread.run_sync(keyring.end, request.headers)  # writes a file
+        await anyio.to_thread.run_sync(keyring.end, request.headers)  # may wait
         response = RedirectResponse("/login", 303, HEADERS)
         response.delete_cookie(keyring.cookie_name, httponly=True, samesite="lax")
         return response

@@ -16,6 +16,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
 from lib.store.jobs import ACTIVE, Job
 from lib.work.app import App
+from lib.work.batch_sweep import call_off
 from lib.work.job_runs import JobRuns
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,9 @@ log = logging.getLogger(__name__)
 # Names of workflows, their arguments and this version are written into the database: with another
 # version DBOS leaves unfinished work alone. Raise it only when old chunks cannot be taken on.
 APPLICATION_VERSION = "1"
-NAME, QUEUE = "playground", "job-chunks"
+NAME, QUEUE, BATCH_QUEUE = "playground", "job-chunks", "batch-chunks"
 CHUNKS_AT_ONCE = 4  # per job and machine: rows enough that no thread waits while one chunk ends
+BATCH_CHUNKS_AT_ONCE = 25  # they wait for hours, and need little more than a thread meanwhile
 POLL_S = 0.2
 BEAT_S = 2.0
 NOTICED_S = BEAT_S + 1.0
@@ -45,12 +47,11 @@ class Durable:
         logging.getLogger("dbos").setLevel(logging.WARNING)
         config = self._config()
         _register_queue(config["system_database_url"] or "")
-        if self._shared and self._beat() > 1:
-            time.sleep(NOTICED_S)  # the others make room first: together they keep a job's bound
-        DBOS(config=config)
-        DBOS.launch()
         if not self._shared:
             app.jobs.restart_clocks()
+        elif self._beat() > 1:
+            time.sleep(NOTICED_S)  # the others make room first: together they keep a job's bound
+        _launch(config)
         self.runs.watch()
         self._stuck: set[tuple[str, int]] = set()
         threading.Thread(target=self._keep_looking, daemon=True).start()
@@ -81,7 +82,7 @@ class Durable:
         """Ask no more rows of this run: at once here, within a second on other machines."""
         self.runs.stop(job, run)
         waiting = DBOS.list_queued_workflows(
-            queue_name=QUEUE, workflow_id_prefix=f"{job}.{run}.", status="ENQUEUED",
+            queue_name=[QUEUE, BATCH_QUEUE], workflow_id_prefix=f"{job}.{run}.", status="ENQUEUED",
             load_input=False,
         )  # fmt: skip
         if waiting:
@@ -124,6 +125,7 @@ class Durable:
                     self._beat()
                     self._take_over()
                 self._take_up_stuck()
+                call_off(self._app)
             except Exception as error:
                 log.warning("no look around was possible: %s", type(error).__name__)
 
@@ -153,14 +155,25 @@ class Durable:
             connection.execute(statement, values)
 
 
+def _launch(config: DBOSConfig) -> None:
+    """All of DBOS or nothing of it: half of one counts as launched, and would be taken for it."""
+    DBOS(config=config)
+    try:
+        DBOS.launch()
+    except BaseException:
+        DBOS.destroy()
+        raise
+
+
 def _register_queue(address: str) -> None:
     """Before the launch: a queue made after it is only noticed a second later."""
     DBOS.migrate(address)
     client = DBOSClient(system_database_url=address, application_name=NAME)
     try:
-        client.register_queue(
-            QUEUE, partition_worker_concurrency=CHUNKS_AT_ONCE, polling_interval_sec=POLL_S
-        )
+        for name, at_once in {QUEUE: CHUNKS_AT_ONCE, BATCH_QUEUE: BATCH_CHUNKS_AT_ONCE}.items():
+            client.register_queue(
+                name, partition_worker_concurrency=at_once, polling_interval_sec=POLL_S
+            )
     finally:
         client.destroy()
 
@@ -171,10 +184,12 @@ def job_run(job: str, run: int) -> None:
     assert _runs is not None
     chunks = DBOS.run_step({"name": "chunks"}, _runs.begin, job, run)
     for chunk in chunks:
-        if not _runs.wanted(job, run):
+        found = _runs.wanted(job, run)
+        if not found:
             return
+        queue = BATCH_QUEUE if found.spec.batch else QUEUE
         with SetWorkflowID(f"{job}.{run}.{chunk}"), SetEnqueueOptions(queue_partition_key=job):
-            DBOS.enqueue_workflow(QUEUE, job_chunk, job, run, chunk)
+            DBOS.enqueue_workflow(queue, job_chunk, job, run, chunk)
     if not chunks:
         _runs.finish(job, run)
 

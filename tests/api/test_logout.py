@@ -1,7 +1,7 @@
 """The way out: the login ends here, in copies of its cookie, and in pages that are still open."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -13,6 +13,8 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from lib.store.database import Database
+from lib.store.log_outs import LogOuts
 from lib.web import keyring as keys
 from lib.web import sockets
 from lib.web.gate import Gate
@@ -24,6 +26,7 @@ from lib.web.sockets import Sockets
 from lib.web.throttle import Throttle
 from tests.api.conftest import serving
 from tests.api.doors import PASSWORD, auth, browser, call, cookie
+from tests.faults.conftest import kept
 from tests.unit.builders import Clock, wait_until
 
 
@@ -73,22 +76,20 @@ def test_logging_out_ends_the_login_and_its_copies() -> None:
     assert other.get("/logout").status_code == 200
 
 
-def test_a_disk_that_hangs_holds_up_only_the_logout(tmp_path: Path) -> None:
-    """The list is written beside the event loop: until the disk takes it, everybody is served."""
-    hanging = tmp_path / "ended.new"
-    os.mkfifo(hanging)  # a write waits until somebody reads
-    keyring = Keyring(PASSWORD, ended=EndedLogins(tmp_path / "ended"))
-    headers = {"Cookie": f"{keyring.cookie_name}={keyring.issue_cookie()}"}
-    with serving(site(keyring)) as url, ThreadPoolExecutor(1) as pool:
-        leaving = pool.submit(httpx2.post, f"{url}/logout", headers=headers, timeout=10)
-        try:
-            assert wait_until(lambda: not keyring.has_cookie(Headers(headers)))
-            assert httpx2.get(f"{url}/login", timeout=2).status_code == 200
-            assert not leaving.done()
-        finally:
-            hanging.read_bytes()
+def test_a_database_that_hangs_holds_up_only_the_logout(tmp_path: Path) -> None:
+    """It is written beside the event loop: until the database takes it, everybody is served."""
+    file = f"sqlite:///{tmp_path}/playground.db"
+    with closing(Database(file)) as database:
+        keyring = Keyring(PASSWORD, ended=EndedLogins(LogOuts(database)))
+        headers = {"Cookie": f"{keyring.cookie_name}={keyring.issue_cookie()}"}
+        with serving(site(keyring)) as url, ThreadPoolExecutor(1) as pool:
+            with kept(file):
+                leaving = pool.submit(httpx2.post, f"{url}/logout", headers=headers, timeout=10)
+                assert wait_until(lambda: not keyring.has_cookie(Headers(headers)))
+                assert httpx2.get(f"{url}/login", timeout=2).status_code == 200
+                assert not leaving.done()
 
-        assert leaving.result().status_code == 303
+            assert leaving.result().status_code == 303
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver:81"])
@@ -107,43 +108,6 @@ def test_it_stands_behind_the_gate() -> None:
 
     assert call(app, "/logout", method="POST")[0] == 401
     assert call(app, "/logout", bearer, method="POST")[0] == 303
-
-
-def test_a_login_stays_ended_over_a_restart(tmp_path: Path) -> None:
-    """The list is on the disk, for this user's eyes, and forgets what has expired anyway."""
-    clock, file = Clock(), tmp_path / "ended_logins"
-    first = Keyring(PASSWORD, now=clock, ended=EndedLogins(file, clock))
-    values = [first.issue_cookie() for _ in range(3)]
-    for value in values[:2]:
-        first.end(Headers({"cookie": f"{first.cookie_name}={value}"}))
-    again = Keyring(PASSWORD, now=clock, ended=EndedLogins(file, clock))
-
-    assert [again.cookie_ok(value) for value in values] == [False, False, True]
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert values[0].partition(".")[0] in file.read_text()
-    clock.time += keys.COOKIE_MAX_AGE_S + 1
-    late = EndedLogins(file, clock)
-    late.add("x", clock.time + 10)
-    assert file.read_text() == f"x {int(clock.time + 10)}\n"
-
-
-@pytest.mark.parametrize(
-    "written", ["", "\n\n", "a\n", "a b\n", "a 1 2\n", "\x00\xff 9\n", "a -5\n"]
-)
-def test_a_broken_list_ends_nothing_and_stops_nothing(tmp_path: Path, written: str) -> None:
-    """Whatever stands in the file, the server starts."""
-    file = tmp_path / "ended_logins"
-    file.write_text(written)
-
-    assert "a" not in EndedLogins(file, Clock())
-
-
-def test_a_full_disk_ends_the_login_all_the_same(tmp_path: Path) -> None:
-    """The login ends at once; only a restart could bring it back."""
-    ended = EndedLogins(tmp_path / "missing" / "ended_logins", Clock())
-    ended.add("a", Clock().time + 10)
-
-    assert "a" in ended
 
 
 @pytest.mark.parametrize("how", ["logged out", "expired"])

@@ -60,15 +60,28 @@ def more_than(rows: int) -> Callable[[dict[str, Any]], bool]:
     return lambda job: job["rows_done"] > rows
 
 
-@pytest.fixture
-def shared_database(postgres_url: str) -> str:  # noqa: F811 (the fixture)
-    """The URL of a Postgres database that nothing else uses."""
+def new_database(server: str) -> str:
+    """The URL of a database of its own on this Postgres."""
     import psycopg
 
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return f"{postgres_url.rpartition('/')[0]}/{name}"
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture
+def shared_database(postgres_url: str) -> str:  # noqa: F811 (the fixture)
+    """The URL of a Postgres database that nothing else uses."""
+    return new_database(postgres_url)
+
+
+def settings_of(fake: FakeServer) -> dict[str, str]:
+    """The environment of a site in front of this fake."""
+    return {
+        "APP_PASSWORD": PASSWORD, "GOOGLE_API_KEY": "k", "GEMINI_BASE_URL": fake.url,
+        "GEMINI_GRPC_TARGET": fake.grpc_target, "OLLAMA_HOST": fake.url, "EMBEDDED_MODEL": "off",
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +101,7 @@ def launch(slow_fake: FakeServer, tmp_path: Path) -> Iterator[Launch]:
 
     def run(folder: str, **settings: str) -> Site:
         (tmp_path / folder).mkdir(exist_ok=True)
-        values = {
-            "APP_PASSWORD": PASSWORD, "GOOGLE_API_KEY": "k", "GEMINI_BASE_URL": slow_fake.url,
-            "GEMINI_GRPC_TARGET": slow_fake.grpc_target, "OLLAMA_HOST": slow_fake.url,
-            "EMBEDDED_MODEL": "off", **settings,
-        }  # fmt: skip
+        values = settings_of(slow_fake) | settings
         running.append(until_healthy(start_site(tmp_path / folder, **values)))
         return running[-1]
 
