@@ -6,6 +6,9 @@ from typing import Protocol, runtime_checkable
 from lib.core.chat import Modality
 from lib.core.errors import AppError
 
+# What runs the models of each provider, as reports and measurements call it.
+ENGINES = {"gemini": "Gemini API", "ollama": "Ollama", "vllm": "vLLM", "embedded": "llama.cpp"}
+
 
 @dataclass(frozen=True, slots=True)
 class HostedModel:

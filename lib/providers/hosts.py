@@ -1,17 +1,23 @@
 """Which way the next call goes: to which of several servers, over which of several clients."""
 
 import contextlib
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
-from lib.core.chat import ModelInfo
-from lib.core.errors import AppError, Unreachable
+from lib.core.chat import Event, ModelInfo
+from lib.core.errors import AppError, ModelMissing, NoConnection, TimedOut, Unreachable
+from lib.providers.breaker import Breaker
 
+Answer = TypeVar("Answer")
 Client = TypeVar("Client")
-REST_S = 5.0  # how long a host that did not answer is left alone, if another one is there
+SILENT = (Unreachable, TimedOut)  # the host may be dead
+NOT_TAKEN = (NoConnection, ModelMissing)  # surely nothing was done for the call
 
 
 class Clients(Generic[Client]):
@@ -43,61 +49,106 @@ class Clients(Generic[Client]):
                 self._in_flight[number] -= 1
 
 
+@dataclass(slots=True)
+class _Host(Generic[Client]):
+    """One server. `has` are the models it listed, empty as long as it listed none."""
+
+    address: str
+    client: Client
+    breaker: Breaker
+    in_flight: int = 0
+    has: frozenset[str] = frozenset()
+
+
 class Hosts(Generic[Client]):
-    """Clients by address, balanced by calls in flight; a dead host rests for `REST_S` seconds."""
+    """Clients by address, balanced by calls in flight; calls keep away from a host that fails.
+
+    Only hosts that listed a model are asked for it, unless none did. One that refuses the
+    connection has got nothing of the call, and one that lost the model has done nothing for it: the
+    next host takes it. Any other failure comes out, for no call is repeated behind anybody's back.
+    """
 
     def __init__(
         self, clients: dict[str, Client], now: Callable[[], float] = time.monotonic
     ) -> None:
         self.clients = clients
-        self._now = now
         self._lock = threading.Lock()
-        self._in_flight = dict.fromkeys(clients, 0)
-        self._rests_until = dict.fromkeys(clients, 0.0)
-        self._has: dict[str, set[str]] = {}
+        self._hosts = [_Host(*one, Breaker(now)) for one in clients.items()]
         self._turn = 0
 
-    @contextlib.contextmanager
-    def least_busy(self, model: str = "") -> Iterator[tuple[str, Client]]:
-        """An address and its client, counted as busy until the block ends.
+    def stream(
+        self, model: str, ask: Callable[[str, Client], Generator[Event, None, None]]
+    ) -> Generator[Event, None, None]:
+        """What `ask(address, client)` yields, from the least busy host that takes the call."""
+        left = self._with_model(model)
+        while True:
+            with self._visit(model, left) as (host, answered):
+                with contextlib.closing(ask(host.address, host.client)) as events:
+                    yield from itertools.islice(events, 1)
+                    answered()
+                    yield from events
+                return
 
-        Only hosts that listed the model take part, unless none did.
-        """
-        with self._lock:
-            address = self._pick(model)
-            self._in_flight[address] += 1
-        try:
-            yield address, self.clients[address]
-            self._rests_until[address] = 0.0
-        except Unreachable:
-            self._rests_until[address] = self._now() + REST_S
-            raise
-        finally:
-            with self._lock:
-                self._in_flight[address] -= 1
+    def call(self, model: str, ask: Callable[[str, Client], Answer]) -> Answer:
+        """What `ask(address, client)` returns, from the least busy host that takes the call."""
+        left = self._with_model(model)
+        while True:
+            with self._visit(model, left) as (host, _):
+                return ask(host.address, host.client)
 
     def list_models(
         self, ask: Callable[[str], list[ModelInfo]]
     ) -> tuple[list[ModelInfo], list[AppError]]:
         """What the hosts have, asked by address and all at once, and why some did not say."""
-        with ThreadPoolExecutor(len(self.clients)) as pool:
-            asked = {address: pool.submit(ask, address) for address in self.clients}
+        with ThreadPoolExecutor(len(self._hosts)) as pool:
+            asked = [pool.submit(self._list, host, ask) for host in self._hosts]
         found: dict[str, ModelInfo] = {}
         silent: list[AppError] = []
-        for address, future in asked.items():
+        for future in asked:
             try:
-                listed = {info.name: info for info in future.result()}
+                found |= {info.name: info for info in future.result()}
             except AppError as error:
                 silent.append(error)
-                continue
-            found |= listed
-            self._has[address] = set(listed)
         return list(found.values()), silent
 
-    def _pick(self, model: str) -> str:
+    def _list(self, host: _Host[Client], ask: Callable[[str], list[ModelInfo]]) -> list[ModelInfo]:
+        with self._visit("", [host]):
+            listed = ask(host.address)
+        host.has = frozenset(info.name for info in listed)
+        return listed
+
+    def _with_model(self, model: str) -> list[_Host[Client]]:
+        return [host for host in self._hosts if model in host.has] or list(self._hosts)
+
+    @contextlib.contextmanager
+    def _visit(
+        self, model: str, left: list[_Host[Client]]
+    ) -> Iterator[tuple[_Host[Client], Callable[[], None]]]:
+        """The host of `left` to ask next, taken out of it, and what to call at its first answer.
+
+        Swallows that this host has not taken the call as long as others are left.
+        """
+        with self._lock:
+            host = self._pick(left)
+            left.remove(host)
+            host.in_flight += 1
+            answered = partial(host.breaker.answered, host.breaker.begin())
+        end: Callable[[], None] = host.breaker.undecided
+        try:
+            yield host, answered
+            end = answered
+        except AppError as error:
+            end = host.breaker.failed if isinstance(error, SILENT) else answered
+            if isinstance(error, ModelMissing):
+                host.has -= {model}
+            if not (left and isinstance(error, NOT_TAKEN)):
+                raise
+        finally:
+            end()
+            with self._lock:
+                host.in_flight -= 1
+
+    def _pick(self, left: list[_Host[Client]]) -> _Host[Client]:
         self._turn += 1
-        names = list(self.clients)
-        names = [name for name in names if model in self._has.get(name, ())] or names
-        turned = names[self._turn % len(names) :] + names[: self._turn % len(names)]
-        resting = {name for name in names if self._rests_until[name] > self._now()}
-        return min(turned, key=lambda name: (name in resting, self._in_flight[name]))
+        turned = left[self._turn % len(left) :] + left[: self._turn % len(left)]
+        return min(turned, key=lambda host: (not host.breaker.admits, host.in_flight))

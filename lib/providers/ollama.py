@@ -7,15 +7,11 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
-import httpx
-import ollama
-
 from lib.core.chat import (
     NO_MODEL,
     Done,
     Event,
     Finish,
-    Modality,
     ModelInfo,
     Request,
     Text,
@@ -24,34 +20,17 @@ from lib.core.chat import (
     TokenLogprob,
     Usage,
 )
-from lib.core.errors import AppError, BadReply, NoConnection
+from lib.core.errors import AppError, BadReply
 from lib.core.thinking import named_levels
 from lib.providers.hosts import Clients, Hosts
+from lib.providers.ollama_sdk import LIST_S, WHO, client, context_tokens, ollama, reads, translate
 from lib.providers.ollama_wire import arguments, surely_cut, window
-from lib.providers.reads import by_name
-from lib.providers.wire import client_options, from_status, our_errors, retry_after_s
+from lib.providers.wire import our_errors
 
-WHO = "Ollama"
 # The pool of httpx looks through all its connections at both ends of every call: with hundreds of
 # them in one pool that takes ten times the CPU of the call itself.
 CALLS_PER_CLIENT = 32
-LIST_S = 3.0  # longest wait for a list of models: the picker must not hang on a dead host
 SHOWN_S = 60.0  # how long what /api/show says of a model is believed
-
-_READS: dict[str, Modality] = {"vision": "image", "audio": "audio"}
-
-
-class _Status(Exception):
-    """An answer of 400 and above, with the header the client would have thrown away."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.status, self.retry_after_s = response.status_code, retry_after_s(response.headers)
-
-
-def _check(response: httpx.Response) -> None:
-    if response.status_code >= 400:
-        response.read()  # the connection serves the next call only if nothing is left in it
-        raise _Status(response)
 
 
 class Ollama:
@@ -60,10 +39,6 @@ class Ollama:
     name = "ollama"
 
     def __init__(self, hosts: list[str], timeout_s: float) -> None:
-        def client(host: str, seconds: float) -> ollama.Client:
-            hooks = {"response": [_check]}
-            return ollama.Client(host, event_hooks=hooks, **client_options(seconds))
-
         makers = {host: functools.partial(client, host, timeout_s) for host in hosts}
         self._hosts = Hosts({host: Clients(makers[host], CALLS_PER_CLIENT) for host in hosts})
         self._listing = {host: client(host, LIST_S) for host in hosts}
@@ -71,13 +46,14 @@ class Ollama:
         self._show = functools.lru_cache(maxsize=256)(self._shown)
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        with (
-            self._hosts.least_busy(request.model) as (host, clients),
-            clients.with_room() as client,
-            our_errors(WHO, request.model, _translate),
-        ):
-            tokens = window(request, _context(self._facts(host, request.model)))
-            chunks = client.chat(**arguments(request, tokens))
+        return self._hosts.stream(request.model, functools.partial(self._ask, request))
+
+    def _ask(
+        self, request: Request, host: str, clients: Clients[ollama.Client]
+    ) -> Generator[Event, None, None]:
+        with clients.with_room() as free, our_errors(WHO, request.model, translate):
+            tokens = window(request, context_tokens(self._facts(host, request.model)))
+            chunks = free.chat(**arguments(request, tokens))
             if not request.stream:
                 yield from _events(iter([chunks]), request)
                 return
@@ -86,7 +62,7 @@ class Ollama:
 
     def _shown(self, host: str, model: str, _minute: int) -> ollama.ShowResponse | None:
         try:
-            with our_errors(WHO, model, _translate):
+            with our_errors(WHO, model, translate):
                 return self._listing[host].show(model)
         except AppError:
             return None
@@ -103,7 +79,7 @@ class Ollama:
         return found
 
     def _list(self, host: str) -> list[ModelInfo]:
-        with our_errors(WHO, "", _translate):
+        with our_errors(WHO, "", translate):
             names = sorted(model.model or "" for model in self._listing[host].list().models)
             return [self._info(host, name) for name in names]
 
@@ -113,8 +89,8 @@ class Ollama:
         return ModelInfo(
             self.name,
             name,
-            input=_reads(name, shown),
-            context_tokens=_context(shown),
+            input=reads(name, shown),
+            context_tokens=context_tokens(shown),
             thinking=levels,
             thinks=bool(levels),
         )
@@ -132,12 +108,6 @@ def _why_empty(silent: list[AppError]) -> str:
     return "Ollama has no model yet. Get one with «ollama pull gemma3:4b»."
 
 
-def _reads(name: str, shown: ollama.ShowResponse | None) -> tuple[Modality, ...]:
-    if shown is None or shown.capabilities is None:  # a server before 0.6.4
-        return by_name(name)
-    return ("text", *(_READS[can] for can in shown.capabilities if can in _READS))
-
-
 def _levels(name: str, shown: ollama.ShowResponse | None) -> tuple[Thinking, ...]:
     """What `think` can say: on and off, and three words to gpt-oss, which cannot be switched off.
 
@@ -146,12 +116,6 @@ def _levels(name: str, shown: ollama.ShowResponse | None) -> tuple[Thinking, ...
     if "thinking" not in ((shown.capabilities if shown else None) or ()):
         return ()
     return ("low", "medium", "high") if named_levels(name) else ("off", "high")
-
-
-def _context(shown: ollama.ShowResponse | None) -> int | None:
-    facts = (shown.modelinfo if shown else None) or {}
-    lengths = [value for name, value in facts.items() if name.endswith(".context_length")]
-    return int(lengths[0]) if lengths else None
 
 
 def _events(chunks: Iterator[ollama.ChatResponse], request: Request) -> Iterator[Event]:
@@ -173,9 +137,15 @@ def _done(chunk: ollama.ChatResponse, request: Request) -> Done:
     return Done(
         Finish.LENGTH if chunk.done_reason == "length" else Finish.STOP,
         version=chunk.model,
-        load_ms=chunk.load_duration / 1e6 if chunk.load_duration is not None else None,
+        load_ms=_milliseconds(chunk.load_duration),
         prompt_cut=surely_cut(request, chunk.prompt_eval_count),
+        prompt_ms=_milliseconds(chunk.prompt_eval_duration),
+        answer_ms=_milliseconds(chunk.eval_duration),
     )
+
+
+def _milliseconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e6
 
 
 def _logprobs(chunk: ollama.ChatResponse) -> tuple[TokenLogprob, ...]:
@@ -187,13 +157,3 @@ def _logprobs(chunk: ollama.ChatResponse) -> tuple[TokenLogprob, ...]:
         )
         for one in chunk.logprobs or ()
     )
-
-
-def _translate(error: Exception, model: str) -> AppError | None:
-    if isinstance(error, _Status):
-        return from_status(error.status, WHO, model, error.retry_after_s)
-    if type(error) is ConnectionError:  # what the client makes of a refused plain call
-        return NoConnection(f"{WHO} does not answer.")
-    if isinstance(error, ollama.ResponseError):  # an error line in mid-stream, status -1
-        return BadReply(f"{WHO} broke off with an error.")
-    return None

@@ -3,10 +3,9 @@
 import re
 from typing import Any
 
-import ollama
-
 from lib.core.chat import Message, Request
 from lib.core.thinking import named_levels
+from lib.providers.ollama_sdk import ollama
 
 # Ollama cuts a prompt that does not fit without a word (its own default is 4,096 tokens on small
 # GPUs), so the window is always sent. Steps, because another window reloads the model.

@@ -2,9 +2,14 @@
 
 from collections.abc import Generator
 
+import openai
+
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
+from lib.core.station import ENGINES, HostReport
 from lib.core.thinking import named_levels
+from lib.providers import reports
 from lib.providers.hosts import Hosts
+from lib.providers.line import Line
 from lib.providers.openai_wire import ChoiceForm, OpenAIWire
 from lib.providers.reads import by_name, levels_by_name, thinks_by_name
 
@@ -35,8 +40,7 @@ class VLLM:
         self._reads = reads
 
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        with self._hosts.least_busy(request.model) as (_, host):
-            yield from host.stream(request)
+        return self._hosts.stream(request.model, lambda _, host: host.stream(request))
 
     def count(self, request: Request) -> int | None:
         """As the server's tokenizer counts.
@@ -46,9 +50,10 @@ class VLLM:
         """
         if request.raw or request.modalities != {"text"} or named_levels(request.model):
             return None
-        with self._hosts.least_busy(request.model) as (address, host):
-            root = address.rstrip("/").removesuffix("/v1")
-            return host.count(request, f"{root}/tokenize", "count")
+        return self._hosts.call(
+            request.model,
+            lambda address, host: host.count(request, f"{_root(address)}/tokenize", "count"),
+        )
 
     def models(self) -> list[ModelInfo]:
         found, silent = self._hosts.list_models(self._list)
@@ -56,6 +61,25 @@ class VLLM:
             why = f"{silent[0]} {silent[0].hint}" if silent else f"{WHO} serves no model."
             return [ModelInfo(self.name, NO_MODEL, available=False, reason=why)]
         return found
+
+    def report(self) -> list[HostReport]:
+        """How every host is and what it serves, all asked at once; never raises."""
+        return reports.of_all(self._report, self._listing, ENGINES[self.name])
+
+    def _report(self, host: str) -> HostReport:
+        with Line(LIST_S).held():
+            models = tuple(reports.hosted(info, loaded=True) for info in self._list(host))
+            version = self._version(host)
+        return HostReport(reports.shown(host), ENGINES[self.name], version, models)
+
+    def _version(self, host: str) -> str | None:
+        """As vLLM tells it; None: another kind of server, which has no such call."""
+        try:
+            answer = self._listing[host].client.get(f"{_root(host)}/version", cast_to=object)
+        except (openai.OpenAIError, ValueError):
+            return None
+        version = answer.get("version") if isinstance(answer, dict) else None
+        return version if isinstance(version, str) else None
 
     def _list(self, host: str) -> list[ModelInfo]:
         return [self._info(model.id, model) for model in self._listing[host].list()]
@@ -78,3 +102,8 @@ class VLLM:
     def close(self) -> None:
         for host in (*self._hosts.clients.values(), *self._listing.values()):
             host.close()
+
+
+def _root(address: str) -> str:
+    """Where the server's own calls are, beside OpenAI's under /v1."""
+    return address.rstrip("/").removesuffix("/v1")

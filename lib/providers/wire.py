@@ -62,6 +62,8 @@ def from_status(
     """
     if status in (401, 403):
         return AuthFailed(f"{who} did not accept this server's key.")
+    if status == 404 and not model:
+        return Unreachable(f"{who} does not know the call for its models.")
     if status == 404:
         return ModelMissing(f"{who} has no model called {model}.")
     if status == 408:

@@ -50,6 +50,16 @@ class Models:
         self._listed: list[ModelInfo] = []
         self._listed_at = float("-inf")
 
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The adapters of what is configured here, by provider."""
+        return self._providers
+
+    def not_configured(self, provider: str) -> NotConfigured:
+        """Why a provider is not set up here, and what turns it on."""
+        reason = next((info.reason for info in self._off.get(provider, [])), None)
+        return NotConfigured(f"{provider} is not set up here.", hint=reason)
+
     def all(self) -> list[ModelInfo]:
         """Every model there is or could be, in the order of the picker.
 
@@ -67,6 +77,11 @@ class Models:
             if self._now() - self._listed_at > STALE_S:
                 self._list()
             return self._listed
+
+    def refresh(self) -> None:
+        """Ask everyone now: a server has got a model, or has one less."""
+        with self._lock:
+            self._list()
 
     def _look_again(self) -> None:
         """Ask everyone now, unless that was done in the last seconds."""
@@ -144,8 +159,7 @@ class Models:
 
     def _explicit(self, provider: str, name: str) -> ModelInfo:
         if provider not in self._providers:
-            reason = next((info.reason for info in self._off.get(provider, [])), None)
-            raise NotConfigured(f"{provider} is not set up here.", hint=reason)
+            raise self.not_configured(provider)
         named = (info for info in self.all() if info.provider == provider and info.available)
         # Not listed is no proof that it is missing: the provider itself says so, when asked.
         unlisted = ModelInfo(

@@ -1,15 +1,25 @@
 """Several hosts behind one adapter: shared calls, one list, and a dead one hides nothing."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 
-from lib.core.chat import NO_MODEL, Message, Request
-from lib.core.errors import NoConnection
+import pytest
+
+from lib.core.chat import NO_MODEL, Counts, Message, Provider, Request
 from lib.providers.ollama import Ollama
 from lib.providers.vllm import VLLM
-from tests.contract.conftest import GEMMA, SMALL_OLLAMA, chats, done_of
+from tests.contract.conftest import EITHER_WAY, GEMMA, QWEN, SMALL_OLLAMA, chats, done_of
 from tests.fakes import FakeServer
 from tests.unit.builders import deaf_server, silent_server, site
+
+
+def ollama(urls: list[str]) -> Provider:
+    return Ollama(urls, 10)
+
+
+def vllm(urls: list[str]) -> Provider:
+    return VLLM([f"{url}/v1" for url in urls], None, 10)
 
 
 def test_calls_are_balanced_over_hosts(fake: FakeServer) -> None:
@@ -62,17 +72,37 @@ def test_one_dead_host_hides_nothing(fake: FakeServer, dead_address: str) -> Non
     assert finishes == {"stop"}
 
 
-def test_an_unlisted_model_survives_a_dead_host(fake: FakeServer, dead_address: str) -> None:
-    """Without a list, at most the first call fails; then the dead host rests."""
-    failed = 0
-    with closing(Ollama([f"http://{dead_address}", fake.url], 10)) as provider:
-        for _ in range(6):
-            try:
-                done_of(provider, "hi")
-            except NoConnection:
-                failed += 1
+@EITHER_WAY
+@pytest.mark.parametrize("make", [ollama, vllm])
+def test_a_dead_host_costs_no_call(
+    fake: FakeServer, dead_address: str, make: Callable[[list[str]], Provider], stream: bool
+) -> None:
+    """Nobody listed anything yet: the call that is refused goes to the next host by itself."""
+    model = GEMMA if make is ollama else QWEN
+    with closing(make([f"http://{dead_address}", fake.url])) as provider:
+        finishes = {done_of(provider, "hi", model, stream=stream).finish for _ in range(4)}
 
-    assert failed <= 1
+    assert finishes == {"stop"}
+
+
+def test_a_count_goes_to_the_next_host_too(fake: FakeServer, dead_address: str) -> None:
+    """Whoever writes a prompt sees its tokens, whichever host counts."""
+    with closing(vllm([f"http://{dead_address}", fake.url])) as provider:
+        assert isinstance(provider, Counts)
+        counts = [provider.count(Request(QWEN, (Message("user", "a b"),))) for _ in range(2)]
+
+    assert all(counts)
+
+
+def test_a_model_that_one_host_has_lost(fake: FakeServer) -> None:
+    """Deleted, or not in the fresh container that came back: the host that has it answers."""
+    tags = {"/api/tags": {"models": [{"model": GEMMA}]}}
+    with site(tags) as lost, closing(ollama([lost.url, fake.url])) as provider:
+        provider.models()
+        finishes = {done_of(provider, "hi").finish for _ in range(4)}
+
+    assert finishes == {"stop"}
+    assert lost.asked.count("/api/chat") == 1
 
 
 def test_silent_hosts_hold_the_list_up_together_not_in_turn(fake: FakeServer) -> None:

@@ -1,5 +1,8 @@
 """What is built from the settings: which providers, by which SDK, and why one is off."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +119,15 @@ def test_what_a_vllm_model_reads_can_be_set(
         info = app.models.find("vllm/Qwen/Qwen3-4B").info
 
     assert ("image" in info.input) is sees
+
+
+def test_several_hosts_of_ollama_do_not_stop_the_start() -> None:
+    """Ollama's package fails on import when OLLAMA_HOST holds a list; ours is imported past it."""
+    hosts = "http://127.0.0.1:1,http://127.0.0.1:2"
+    code = "import os, lib.work.app; print(os.environ['OLLAMA_HOST'])"
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"OLLAMA_HOST": hosts}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert told.stdout.strip() == hosts, told.stderr

@@ -1,66 +1,107 @@
-"""Several hosts share the calls, and a dead one is left alone for a while."""
+"""Several hosts share the calls; one that cannot be reached hands them on and is left alone."""
 
 import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from lib.core.chat import ModelInfo
-from lib.core.errors import AppError, BadReply, NoConnection, Unreachable
-from lib.providers.hosts import REST_S, Hosts
+from lib.core.chat import Event, ModelInfo, Text
+from lib.core.errors import AppError, BadReply, ModelMissing, NoConnection, TimedOut, Unreachable
+from lib.providers.breaker import FIRST_REST_S
+from lib.providers.hosts import Hosts
 from tests.unit.builders import Clock
+
+Faults = dict[str, AppError]
 
 
 def hosts(names: str = "abc", clock: Clock | None = None) -> Hosts[str]:
     return Hosts({name: name.upper() for name in names}, clock or Clock())
 
 
-def call(hosts: Hosts[str], error: AppError | None = None, model: str = "") -> str:
-    """Which host a call went to; the call fails with `error`."""
-    with suppress(AppError), hosts.least_busy(model) as (address, _):
-        if error:
-            raise error
-    return address
+def saying(faults: Faults, asked: list[str]) -> Callable[[str, str], Generator[Event, None, None]]:
+    """What a host says: its client and an end, or its fault."""
+
+    def ask(address: str, client: str) -> Generator[Event, None, None]:
+        asked.append(address)
+        if address in faults:
+            raise faults[address]
+        yield Text(client)
+        yield Text("end")
+
+    return ask
 
 
-def test_the_client_of_the_address_is_handed_out() -> None:
-    """Address and client belong together."""
-    with hosts("a").least_busy() as found:
+def call(several: Hosts[str], faults: Faults | None = None, model: str = "") -> list[str]:
+    """The hosts that one call asked, in order; how it ended does not matter."""
+    asked: list[str] = []
+    with suppress(AppError):
+        list(several.stream(model, saying(faults or {}, asked)))
+    return asked
+
+
+def answered_by(several: Hosts[str], calls: int, model: str = "") -> list[str]:
+    """Which host took each of so many calls, one after the other; none is refused."""
+    return [address for _ in range(calls) for address in call(several, model=model)]
+
+
+def open_calls(several: Hosts[str], count: int, stack: ExitStack) -> list[str]:
+    """Which hosts so many calls went to that are still being answered."""
+    asked: list[str] = []
+    for _ in range(count):
+        next(stack.enter_context(closing(several.stream("", saying({}, asked)))))
+    return asked
+
+
+def rested(clock: Clock) -> Hosts[str]:
+    """Hosts a and b; a was dead and has rested, nobody knows yet whether it is back."""
+    several = hosts("ab", clock)
+    while "a" not in call(several, {"a": NoConnection("x")}):
         pass
+    clock.time += FIRST_REST_S
+    return several
 
-    assert found == ("a", "A")
+
+def everywhere(error: AppError, names: Iterable[str]) -> Faults:
+    return dict.fromkeys(names, error)
+
+
+# Balance
+
+
+def test_the_answer_is_that_of_the_host() -> None:
+    """Address and client belong together, and every event comes through."""
+    events = list(hosts("a").stream("", saying({}, [])))
+
+    assert events == [Text("A"), Text("end")]
 
 
 def test_the_host_with_the_fewest_calls_in_flight_is_next() -> None:
     """Calls spread evenly, and the host that ends one gets the next."""
     several = hosts()
-    with ExitStack() as a_and_b, ExitStack() as third:
-        taken = [a_and_b.enter_context(several.least_busy())[0] for _ in range(2)]
-        taken.append(third.enter_context(several.least_busy())[0])
+    with ExitStack() as stack, ExitStack() as third:
+        taken = open_calls(several, 2, stack) + open_calls(several, 1, third)
         third.close()
         again = call(several)
 
     assert sorted(taken) == ["a", "b", "c"]
-    assert again == taken[2]
+    assert again == taken[2:]
 
 
 def test_idle_hosts_take_turns() -> None:
     """One call after the other does not always go to the same host."""
-    several = hosts()
-
-    assert sorted(call(several) for _ in range(6)) == list("aabbcc")
+    assert sorted(answered_by(hosts(), 6)) == list("aabbcc")
 
 
 def test_calls_from_many_threads_stay_even() -> None:
     """Counting in flight survives parallel callers."""
     several, all_in, taken = hosts("ab"), threading.Barrier(20), []
 
-    def work() -> None:
-        with several.least_busy() as (address, _):
-            taken.append(address)
-            all_in.wait(5)
+    def ask(address: str, _: str) -> None:
+        taken.append(address)
+        all_in.wait(5)
 
-    threads = [threading.Thread(target=work) for _ in range(20)]
+    threads = [threading.Thread(target=several.call, args=("", ask)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -69,46 +110,190 @@ def test_calls_from_many_threads_stay_even() -> None:
     assert (taken.count("a"), taken.count("b")) == (10, 10)
 
 
-@pytest.mark.parametrize("error", [NoConnection("x"), Unreachable("x")])
+@pytest.mark.parametrize("error", [BadReply("x"), NoConnection("x")])
+def test_a_failed_call_is_no_longer_in_flight(error: AppError) -> None:
+    """Errors do not make a host look busy for ever."""
+    several = hosts("ab")
+    for _ in range(3):
+        call(several, everywhere(error, "ab"))
+    several.list_models(lambda _: [])  # both are well again
+    with ExitStack() as stack:
+        taken = open_calls(several, 2, stack)
+
+    assert sorted(taken) == ["a", "b"]
+
+
+# A host that does not take the call
+
+
+def test_a_refused_call_goes_to_the_next_host() -> None:
+    """Nothing was sent, so nothing is repeated: the caller sees an answer, no error."""
+    several, asked = hosts("ab"), []
+    refusing = {"a": NoConnection("x")}
+    answers = [list(several.stream("", saying(refusing, asked))) for _ in range(4)]
+
+    assert all(answer == [Text("B"), Text("end")] for answer in answers)
+    assert asked.count("a") == 1
+
+
+def test_a_short_question_goes_on_the_same_way() -> None:
+    """What has one answer and no stream is handed on too."""
+    several = hosts("ab")
+
+    def ask(address: str, client: str) -> str:
+        if address == "a":
+            raise NoConnection("x")
+        return client
+
+    assert [several.call("", ask) for _ in range(4)] == ["B"] * 4
+
+
+def test_only_when_all_refuse_the_call_fails() -> None:
+    """Every host is asked once, resting ones too: one of them may be back."""
+    several, asked = hosts("abc"), []
+    refusing = everywhere(NoConnection("x"), "abc")
+    for _ in range(2):
+        with pytest.raises(NoConnection):
+            list(several.stream("", saying(refusing, asked)))
+
+    assert sorted(asked) == list("aabbcc")
+
+
+@pytest.mark.parametrize("error", [Unreachable("x"), TimedOut("x"), BadReply("x")])
+def test_what_may_have_been_sent_is_not_repeated(error: AppError) -> None:
+    """A broken or overloaded host may have done the work: the error comes out."""
+    several, asked = hosts("ab"), []
+    with pytest.raises(type(error)):
+        list(several.stream("", saying(everywhere(error, "ab"), asked)))
+
+    assert len(asked) == 1
+
+
+def test_an_answer_that_breaks_off_is_an_error() -> None:
+    """Half an answer is never begun again elsewhere."""
+
+    def ask(address: str, client: str) -> Generator[Event, None, None]:
+        yield Text(client)
+        raise Unreachable("x")
+
+    events = hosts("ab").stream("", ask)
+    next(events)
+    with pytest.raises(Unreachable):
+        next(events)
+
+
+def test_a_host_without_the_model_hands_the_call_on() -> None:
+    """A model pulled on one host a moment ago is found there, and asked for there from now on."""
+    several = hosts("ab")
+    lacking = {"a": ModelMissing("x")}
+    several.list_models(lambda _: [ModelInfo("ollama", "m")])
+    calls = [call(several, lacking, model="m") for _ in range(4)]
+
+    assert all(asked[-1] == "b" for asked in calls)
+    assert sum(len(asked) for asked in calls) == 5
+
+
+def test_a_model_that_no_host_has_is_missing() -> None:
+    """All were asked, and the error is theirs."""
+    with pytest.raises(ModelMissing):
+        list(hosts("ab").stream("m", saying(everywhere(ModelMissing("x"), "ab"), [])))
+
+
+# A host that failed
+
+
+@pytest.mark.parametrize("error", [NoConnection("x"), Unreachable("x"), TimedOut("x")])
 def test_a_dead_host_rests_and_comes_back(error: AppError) -> None:
     """After a call that did not reach it a host gets none for a while, then again."""
     clock = Clock()
     several = hosts("ab", clock)
-    dead = call(several, error)
-    meanwhile = {call(several) for _ in range(6)}
-    clock.time += REST_S + 0.1
-    later = {call(several) for _ in range(2)}
+    for _ in range(2):  # one of them goes to a
+        call(several, {"a": error})
+    meanwhile = set(answered_by(several, 6))
+    clock.time += FIRST_REST_S
+    later = set(answered_by(several, 2))
 
-    assert meanwhile == {"a", "b"} - {dead}
+    assert meanwhile == {"b"}
     assert later == {"a", "b"}
+
+
+def test_after_its_rest_one_call_tries_it_and_the_others_keep_away() -> None:
+    """A host that takes ten seconds to say nothing holds up one call, not every second one."""
+    several = rested(Clock())
+    trying, may_answer = threading.Event(), threading.Event()
+
+    def slow(address: str, _: str) -> None:
+        if address == "a":
+            trying.set()
+            may_answer.wait(5)
+
+    def ask_until_it_is_tried() -> None:
+        while not trying.is_set():
+            several.call("", slow)
+
+    trial = threading.Thread(target=ask_until_it_is_tried)
+    trial.start()
+    assert trying.wait(5)
+    others = answered_by(several, 6)
+    may_answer.set()
+    trial.join(5)
+
+    assert set(others) == {"b"}
+    assert set(answered_by(several, 2)) == {"a", "b"}
+
+
+def test_a_first_word_ends_the_trial() -> None:
+    """The others need not wait for the end of a long answer."""
+    several = rested(Clock())
+    with ExitStack() as stack:
+        asked: list[str] = []
+        both = [stack.enter_context(closing(several.stream("", saying({}, asked)))) for _ in "ab"]
+        for events in both:
+            next(events)
+        before = open_calls(several, 1, stack)
+        for events in both:
+            next(events)
+        after = open_calls(several, 1, stack)
+
+    assert sorted(asked) == ["a", "b"]
+    assert (before, after) == (["b"], ["a"])
+
+
+def test_a_list_that_comes_ends_the_rest() -> None:
+    """Whoever opens a page finds out that the host is back, at no cost."""
+    several = hosts("ab")
+    for _ in range(2):
+        call(several, everywhere(NoConnection("x"), "a"))
+    before = set(answered_by(several, 4))
+    several.list_models(lambda _: [])
+
+    assert before == {"b"}
+    assert set(answered_by(several, 4)) == {"a", "b"}
+
+
+def test_a_list_that_does_not_come_begins_one() -> None:
+    """The next call need not find out again."""
+    several = hosts("ab")
+
+    def ask(address: str) -> list[ModelInfo]:
+        if address == "a":
+            raise NoConnection("x")
+        return []
+
+    several.list_models(ask)
+
+    assert set(answered_by(several, 4)) == {"b"}
 
 
 def test_another_error_is_no_reason_to_rest() -> None:
     """A host that answered, however badly, is alive."""
     several = hosts("ab")
-    call(several, BadReply("x"))
+    call(several, everywhere(BadReply("x"), "ab"))
 
-    assert {call(several) for _ in range(4)} == {"a", "b"}
-
-
-def test_with_all_dead_one_is_still_tried() -> None:
-    """When every host rests, a call is made all the same: one may be back."""
-    several = hosts("ab")
-    for _ in range(2):
-        call(several, Unreachable("x"))
-
-    assert call(several) in ("a", "b")
+    assert set(answered_by(several, 4)) == {"a", "b"}
 
 
-def test_a_failed_call_is_no_longer_in_flight() -> None:
-    """Errors do not make a host look busy for ever."""
-    several = hosts("ab")
-    for _ in range(4):
-        call(several, BadReply("x"))
-    with several.least_busy() as (first, _), several.least_busy() as (second, _):
-        pass
-
-    assert {first, second} == {"a", "b"}
+# The models
 
 
 def test_a_call_goes_to_a_host_that_has_its_model() -> None:
@@ -116,8 +301,8 @@ def test_a_call_goes_to_a_host_that_has_its_model() -> None:
     several = hosts("ab")
     several.list_models(lambda address: [ModelInfo("ollama", f"only-{address}")])
 
-    assert {call(several, model="only-b") for _ in range(4)} == {"b"}
-    assert {call(several, model="elsewhere") for _ in range(4)} == {"a", "b"}
+    assert set(answered_by(several, 4, model="only-b")) == {"b"}
+    assert set(answered_by(several, 4, model="elsewhere")) == {"a", "b"}
 
 
 def test_the_list_is_the_union_and_tells_who_failed() -> None:
