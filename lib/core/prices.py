@@ -89,9 +89,11 @@ class PriceList:
         cached, audio = usage.cached_tokens or 0, usage.input_audio_tokens or 0
         if (cached and audio) or cached + audio > (usage.input_tokens or 0):
             return None
-        if tier != STANDARD:
+        if tier not in (STANDARD, BATCH):
             return self._tier_cost(usage, model, on.date(), tier)
-        return _standard_cost(usage, model, on)
+        if tier == BATCH and on.date() < BATCH_SINCE:
+            return None
+        return _standard_cost(usage, model, on, tier == BATCH)
 
     def price(self, model: str, on: date) -> Price | None:
         """The standard price of a Gemini model, None when nobody knows it."""
@@ -134,11 +136,13 @@ class PriceList:
         audio = None if found[3] is None else found[3] * 1000
         return Rates(found[0] * 1000, found[1] * 1000, found[2] * 1000, source, audio)
 
-    def worst_case(self, request: Request, context_tokens: int | None, on: datetime) -> Decimal:
+    def worst_case(
+        self, request: Request, context_tokens: int | None, on: datetime, tier: str = STANDARD
+    ) -> Decimal:
         """The most a Gemini request could cost in USD; infinite when its price is unknown."""
         tokens = worst_input_tokens(request, context_tokens)
         audio = min(tokens, sum(_audio_tokens(part) for m in request.messages for part in m.media))
-        cost = self.cost(Usage(tokens, request.max_tokens, 0, 0, audio), request.model, on)
+        cost = self.cost(Usage(tokens, request.max_tokens, 0, 0, audio), request.model, on, tier)
         return Decimal("Infinity") if cost is None else cost
 
     def _tier_cost(self, usage: Usage, model: str, on: date, tier: str) -> Decimal | None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import grpc
 
-from lib.core.chat import Done, Event, Finish, ModelInfo, Option, Request, Text, Usage
+from lib.core.chat import Done, Event, Finish, Message, ModelInfo, Option, Request, Text, Usage
 from lib.core.errors import AppError, BadReply, NoConnection, TimedOut, Unreachable, Unsupported
-from lib.providers import gemini_wire
+from lib.core.station import ENGINES, HostReport
+from lib.providers import gemini_wire, reports
 from lib.providers.gemini_protos import as_count, as_protos, sdk
 from lib.providers.grpc_line import CALLS, channel, never_connected, next_chunk, unreadable
 from lib.providers.hosts import Clients
@@ -126,6 +127,16 @@ class GeminiBulk:
     def has(self, name: str) -> bool:  # noqa: ARG002 (another adapter can ask)
         """Whether Google knows a model: the first call will tell."""
         return True
+
+    def report(self) -> list[HostReport]:
+        """Whether Google takes the key, asked by counting a word, which costs nothing."""
+        where = self._rest_root or self._target
+        return reports.of_all(self._report, [where], ENGINES[self.name])
+
+    def _report(self, where: str) -> HostReport:
+        self.count(Request(self._known[0].name, (Message("user", "a"),)))
+        models = tuple(map(reports.hosted, self._known))
+        return HostReport(reports.shown(where), ENGINES[self.name], models=models)
 
     def close(self) -> None:
         for transport in self._channels.made:

@@ -9,6 +9,7 @@ from lib.core.errors import AppError, AuthFailed, BadInput, QuotaExhausted
 from lib.providers.wire import from_status
 
 WHO = "Gemini"
+ROOT = "https://generativelanguage.googleapis.com"
 LOOK_UP_S = 5.0  # longest wait for a question that is no generation
 MOST_STOPS = 5  # GenerationConfig.stop_sequences of google.ai.generativelanguage_v1beta
 

@@ -82,15 +82,21 @@ class JobRows:
         with self._database.read() as connection:
             return list(connection.scalars(job_sql.UNFINISHED, {"job": job}))
 
-    def left(self, job: str, chunk: int) -> list[Row]:
-        """The rows of a chunk that are still to be asked."""
+    def all(self, job: str, chunk: int) -> list[Row]:
+        """The rows of a chunk; none when the job was deleted."""
         with self._database.read() as connection:
             found = connection.execute(job_sql.CHUNK, {"job": job, "chunk": chunk}).one_or_none()
-            if found is None:  # the job was deleted
-                return []
-            span = {"job": job, "first": found.first, "last": found.last}
+        return [Row(*row) for row in json.loads(found.body)] if found else []
+
+    def left(self, job: str, chunk: int) -> list[Row]:
+        """The rows of a chunk that are still to be asked."""
+        rows = self.all(job, chunk)
+        if not rows:
+            return []
+        span = {"job": job, "first": rows[0].n, "last": rows[-1].n}
+        with self._database.read() as connection:
             done = set(connection.scalars(job_sql.DONE, span))
-        return [Row(n, text, gold) for n, text, gold in json.loads(found.body) if n not in done]
+        return [row for row in rows if row.n not in done]
 
     def known(self, keys: Sequence[str]) -> dict[str, tuple[str, float | None]]:
         """Label and confidence of answers any job has got, by key."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from lib.core.chat import Usage
 from lib.core.task import RowResult
+from lib.store.batches import IS_OPEN
 from lib.store.ledger import to_pico, to_usd
 
 SUMMED = ("input_tokens", "output_tokens", "thinking_tokens", "cached_tokens", "cost_picousd")
@@ -87,8 +88,14 @@ ADD_JOB = sa.text(
     " VALUES (:id, :created, :name, :upload, :spec, :model, 'queued', 1, :manifest, :rows,"
     " 0, 0, 0, 0, 0, 0, 0, 0, :budget, 0, 0, 0)"
 )
-GET_JOB = sa.text("SELECT * FROM jobs WHERE id = :id")
-ALL_JOBS = sa.text("SELECT * FROM jobs ORDER BY created DESC, id DESC")
+_JOBS = (
+    "SELECT jobs.*, waiting_rows, waiting_batches, waiting_since FROM jobs LEFT JOIN"
+    " (SELECT job, sum(rows_sent) AS waiting_rows, count(*) AS waiting_batches,"
+    f" min(created) AS waiting_since FROM batches WHERE {IS_OPEN} GROUP BY job) AS open_batches"
+    " ON job = id"
+)
+GET_JOB = sa.text(f"{_JOBS} WHERE id = :id")
+ALL_JOBS = sa.text(f"{_JOBS} ORDER BY created DESC, id DESC")
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _FROM: sa.BindParameter[Any] = sa.bindparam("from", expanding=True)
 STATES = sa.text("SELECT id, state, run FROM jobs WHERE id IN :ids").bindparams(_IDS)

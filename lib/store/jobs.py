@@ -23,12 +23,21 @@ ACTIVE: tuple[State, ...] = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What of a job waits at the provider's Batch API, and since when (ISO 8601, UTC)."""
+
+    rows: int = 0
+    batches: int = 0
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands in the database. `created` and `finished` are ISO 8601, UTC.
 
     `cost_usd` and counts None: some call's are unknown. `reserved_usd` is what calls in flight, or
     of unknown cost, may cost. `run` counts how often it was started. `centre` is a scoring model's
-    calibration, `manifest` what the results were made with.
+    calibration, `manifest` what the results were made with, `waiting` is None without batches.
     """
 
     id: str
@@ -53,11 +62,12 @@ class Job:
     spent_usd: Decimal
     reserved_usd: Decimal
     rows_per_s: float | None
+    waiting: Waiting | None = None
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go at the speed of this run; None when it does not run."""
-        if self.state != "running" or not self.rows_per_s:
+        """Seconds to go at the speed of this run; None when it does not run, or in batches."""
+        if self.state != "running" or not self.rows_per_s or self.spec.batch:
             return None
         return (self.rows_total - self.rows_done) / self.rows_per_s
 
@@ -201,9 +211,10 @@ class Jobs:
         usage = Usage(
             row["input_tokens"], row["output_tokens"], row["thinking_tokens"], row["cached_tokens"]
         )
+        asked = spec.parse(json.loads(row["spec"]))
         return Job(
             **{name: row[name] for name in _PLAIN},
-            spec=spec.parse(json.loads(row["spec"])),
+            spec=asked,
             error=row["error"] and json.loads(row["error"]),
             centre=row["centre"] and json.loads(row["centre"]),
             manifest=json.loads(row["manifest"]),
@@ -213,6 +224,7 @@ class Jobs:
             spent_usd=to_usd(row["spent_picousd"]) or Decimal(0),
             reserved_usd=to_usd(row["reserved_picousd"]) or Decimal(0),
             rows_per_s=self._speed(row),
+            waiting=_waiting(row) if asked.batch else None,
         )
 
     def _speed(self, row: Any) -> float | None:
@@ -223,6 +235,11 @@ class Jobs:
             ended = datetime.fromisoformat(row["finished"]).timestamp()
         rows, seconds = row["rows_done"] - row["run_rows"], ended - row["run_started"]
         return rows / seconds if rows > 0 and seconds > 0 else None
+
+
+def _waiting(row: Any) -> Waiting:
+    rows, batches = row["waiting_rows"] or 0, row["waiting_batches"] or 0
+    return Waiting(int(rows), int(batches), row["waiting_since"])
 
 
 _TABLES = {"jobs": "id", "job_chunks": "job", "job_twins": "job", "results": "job"}

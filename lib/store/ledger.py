@@ -2,10 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -77,25 +78,44 @@ class Ledger:
         The row says «incomplete» until `close`: that is the truth if this process dies. A call of
         a job is held against the job's own budget too, and counted there.
         """
-        started, call = self._now(), new_id()
-        month, reserve = f"{started:%Y-%m}", to_pico(reserve_usd)
-        row = {
-            "id": call, "started": _text(started), "month": month,
-            "model": model, "source": source, "finish": Finish.INCOMPLETE.value,
-            "reserve": reserve, "job": job,
-        }  # fmt: skip
+        started, reserve = self._now(), to_pico(reserve_usd)
 
-        def write(connection: sa.Connection) -> None:
-            if month not in self._months:
-                connection.execute(sql.NEW_MONTH, {"month": month})
-            self._reserve(connection, month, reserve, job)
-            if job is not None:
-                connection.execute(sql.OPEN_IN_JOB, {"job": job, "reserve": reserve})
-            connection.execute(sql.OPEN, row)
+        def write(connection: sa.Connection) -> list[str]:
+            return self._open(connection, started, model, source, [reserve], job)
 
-        self._database.share(write)
-        self._months.add(month)
+        (call,) = self._database.share(write)
+        self._months.add(f"{started:%Y-%m}")
         return call
+
+    def open_many(
+        self, connection: sa.Connection, model: str, reserves_usd: Sequence[Decimal], job: str
+    ) -> list[str]:
+        """Rows for calls a job sends together, the first ones: as many as the budgets have room
+        for. Raises OverBudget and writes nothing when that is none. In a shared transaction only.
+        """
+        started, reserves = self._now(), [to_pico(usd) for usd in reserves_usd]
+        room = self._room(connection, f"{started:%Y-%m}", job)
+        fitting = sum(total <= room for total in accumulate(reserves))
+        return self._open(connection, started, model, "job", reserves[: max(1, fitting)], job)
+
+    def _open(
+        self, connection: sa.Connection, started: datetime, model: str, source: Source,
+        reserves: list[int], job: str | None,
+    ) -> list[str]:  # fmt: skip
+        month, calls = f"{started:%Y-%m}", [new_id() for _ in reserves]
+        if month not in self._months:
+            connection.execute(sql.NEW_MONTH, {"month": month})
+        self._reserve(connection, month, sum(reserves), job)
+        if job is not None:
+            opened = {"job": job, "reserve": sum(reserves), "calls": len(calls)}
+            connection.execute(sql.OPEN_IN_JOB, opened)
+        row = {
+            "started": _text(started), "month": month, "model": model, "source": source,
+            "finish": Finish.INCOMPLETE.value, "job": job,
+        }  # fmt: skip
+        pairs = zip(calls, reserves, strict=True)
+        connection.execute(sql.OPEN, [{**row, "id": call, "reserve": pico} for call, pico in pairs])
+        return calls
 
     def extend(self, call: str, more_usd: Decimal) -> None:
         """Reserve more for a call under way; raises OverBudget and changes nothing."""
@@ -127,7 +147,7 @@ class Ledger:
 
     def _settle(self, call: str, outcome: Outcome) -> None:
         cost = None if outcome.cost_usd is None else to_pico(outcome.cost_usd)
-        facts = _columns(outcome)
+        facts = sql.columns(outcome)
 
         def write(connection: sa.Connection) -> None:
             find = {"id": call}
@@ -179,6 +199,16 @@ class Ledger:
                 f"${Decimal(left) / PICO:.6f} of this job's budget is left."
             )
 
+    def _room(self, connection: sa.Connection, month: str, job: str) -> int:
+        """What calls of a job may still reserve, in picodollars."""
+        used = connection.execute(sql.MONTH, {"month": month}).one_or_none()
+        spent = used.spent_picousd + used.reserved_picousd if used else 0
+        room = MOST if self.budget_usd is None else to_pico(self.budget_usd) - spent
+        row = connection.execute(sql.JOB, {"job": job}).one_or_none()
+        if row is None or row.budget_picousd is None:
+            return room
+        return min(room, int(row.budget_picousd - row.spent_picousd - row.reserved_picousd))
+
     def _reserve(
         self, connection: sa.Connection, month: str, reserve: int, job: str | None
     ) -> None:
@@ -204,18 +234,3 @@ class Ledger:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
-
-
-def _columns(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "finish": outcome.finish.value,
-        "error": outcome.error,
-        "input": outcome.usage.input_tokens,
-        "output": outcome.usage.output_tokens,
-        "thinking": outcome.usage.thinking_tokens,
-        "cached": outcome.usage.cached_tokens,
-        "ttft": outcome.ttft_ms,
-        "total": outcome.total_ms if outcome.total_ms is not None else 0.0,
-        "version": outcome.version,
-        "tier": outcome.tier,
-    }

@@ -1,6 +1,11 @@
 """The statements behind `ledger`, the same SQL for SQLite and Postgres. Money is in 1e-12 USD."""
 
+from typing import TYPE_CHECKING, Any
+
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from lib.store.ledger import Outcome
 
 NEW_MONTH = sa.text("INSERT INTO months VALUES (:month, 0, 0) ON CONFLICT DO NOTHING")
 MONTH = sa.text("SELECT spent_picousd, reserved_picousd FROM months WHERE month = :month")
@@ -36,10 +41,26 @@ SETTLE = sa.text(
 )
 JOB = sa.text("SELECT budget_picousd, spent_picousd, reserved_picousd FROM jobs WHERE id = :job")
 OPEN_IN_JOB = sa.text(
-    "UPDATE jobs SET calls = calls + 1, reserved_picousd = reserved_picousd + :reserve"
+    "UPDATE jobs SET calls = calls + :calls, reserved_picousd = reserved_picousd + :reserve"
     " WHERE id = :job"
 )
 SETTLE_IN_JOB = sa.text(
     "UPDATE jobs SET spent_picousd = spent_picousd + :cost,"
     " reserved_picousd = reserved_picousd - :freed WHERE id = :job"
 )
+
+
+def columns(outcome: "Outcome") -> dict[str, Any]:
+    """What `CLOSE` takes of how a call ended; a call that has ended has a time, be it 0."""
+    return {
+        "finish": outcome.finish.value,
+        "error": outcome.error,
+        "input": outcome.usage.input_tokens,
+        "output": outcome.usage.output_tokens,
+        "thinking": outcome.usage.thinking_tokens,
+        "cached": outcome.usage.cached_tokens,
+        "ttft": outcome.ttft_ms,
+        "total": outcome.total_ms if outcome.total_ms is not None else 0.0,
+        "version": outcome.version,
+        "tier": outcome.tier,
+    }

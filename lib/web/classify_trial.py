@@ -88,7 +88,10 @@ def card(found: JobEstimate, asked: Spec) -> None:
         first.metric(_("Cost"), usd(found.usd), help=_("95 % interval below"))
         first.caption(kit.literal(between(usd(found.usd_low), usd(found.usd_high))))
         second.metric(_("Time"), duration(found.minutes))
-        second.caption(between(duration(found.minutes_low), duration(found.minutes_high)))
+        second.caption(
+            _("up to 24 hours, as a batch") if asked.batch
+            else between(duration(found.minutes_low), duration(found.minutes_high))
+        )  # fmt: skip
         third.metric(_("Calls"), number(found.calls))
         third.caption(
             _("{input} tokens in, {output} out").format(

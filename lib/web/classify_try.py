@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lib.core import spec as specs
+from lib.core.chat import ModelInfo
 from lib.core.spec import MOST_CONCURRENCY, MOST_ROWS_PER_REQUEST, MOST_VOTES, Spec
 from lib.web import chat_models, classify_draft, kit
 from lib.web.classify_draft import Draft, seed
@@ -33,7 +34,7 @@ def ask(draft: Draft, found: Understood, task: dict[str, Any]) -> Spec | None:
     info = kit.app().models.find(model).info
     if info.provider == "embedded":
         _expect_little(draft, found, task)
-    options = _options(draft, found.pictures)
+    options = _options(draft, found.pictures) | {"batch": _batch(draft, info)}
     if len(task["labels"]) < 2:
         st.info(
             _("Name at least two labels, or start from one of the usual tasks above."),
@@ -104,6 +105,18 @@ def _options(draft: Draft, pictures: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _batch(draft: Draft, info: ModelInfo) -> bool:
+    """The Batch API's switch, where there is one."""
+    if info.provider != "gemini" or kit.app().gemini_batch is None:
+        return False
+    draft.fields["batch"] = st.toggle(
+        _("Batch: half the price, up to 24 hours"), key=seed(draft, "batch", False),
+        help=_("Google answers all rows together when it has room, mostly within hours. What has "
+               "no usable answer then is asked again singly, at the standard price."),
+    )  # fmt: skip
+    return bool(draft.fields["batch"])
+
+
 def _show_prompt(asked: Spec, found: Understood) -> None:
     with st.expander(_("The prompt, exactly as sent"), icon=":material/article:"):
         info = kit.app().models.find(asked.model).info
@@ -140,8 +153,8 @@ def try_and_run(draft: Draft, found: Understood, asked: Spec) -> None:
 
 
 def _fingerprint(draft: Draft, asked: Spec) -> str:
-    """Equal for equal questions; a budget changes no answer."""
-    kept = {**asked.as_json(), "budget_usd": None}
+    """Equal for equal questions; neither a budget nor a batch changes an answer."""
+    kept = {**asked.as_json(), "budget_usd": None, "batch": False}
     return json.dumps([draft.upload, kept], sort_keys=True)
 
 

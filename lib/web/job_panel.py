@@ -58,12 +58,24 @@ def _panel(seen: Job) -> None:
             _("The built-in model's first {n} answers are weighed together, then they all appear.")
             .format(n=ENOUGH_ROWS)
         )  # fmt: skip
+    _waiting(job)
     _figures(job)
     if refused := st.session_state.pop(_REFUSED, None):
         kit.show_error(refused)
     if job.error:
         kit.show_problem(job.error["message"], _step(job), job.error.get("retry_after_s"))
     _buttons(job)
+
+
+def _waiting(job: Job) -> None:
+    """Rows at Google, which nobody can hurry; a cancelled job's are called off."""
+    waiting = job.waiting
+    if waiting and waiting.since and job.state != "cancelled":
+        st.caption(
+            _("{n} rows wait at Google since {when}; it may take up to 24 hours.").format(
+                n=number(waiting.rows), when=job_list.when(waiting.since)
+            ),
+        )
 
 
 def _step(job: Job) -> str:
@@ -193,6 +205,7 @@ def _again(job: Job) -> None:
         "text": asked.text_column, "gold": asked.gold_column or _("none"), "sheet": asked.sheet,
         "instruction": asked.task.instruction, "pack": asked.rows_per_request,
         "votes": asked.votes, "at_once": asked.concurrency, "reuse": asked.reuse,
+        "batch": asked.batch,
     }  # fmt: skip
     labels = [(label.name, label.description) for label in asked.task.labels]
     examples = [(example.text, example.label) for example in asked.task.examples]

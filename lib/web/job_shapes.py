@@ -5,26 +5,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from lib.core.errors import NotFound
 from lib.core.evaluation import Evaluation, LabelScore
 from lib.store.jobs import Job, State
-from lib.web.shapes import ErrorFields, UsageShape
+from lib.web.shapes import ID, ErrorFields, UsageShape, known_id
 from lib.work.chats import usage_facts
-
-
-def _known(job: str) -> str:
-    # Whatever cannot be an id is not looked up: not every database takes every character.
-    if not (job.isascii() and job.isalnum()):
-        raise NotFound("There is no such job.", hint="GET /api/jobs lists them.")
-    return job
-
 
 JobId = Annotated[
     str,
-    AfterValidator(_known),
-    Path(description="From POST /api/jobs.", json_schema_extra={"pattern": "^[0-9a-f]{28}$"}),
+    known_id("job", "GET /api/jobs"),
+    Path(description="From POST /api/jobs.", json_schema_extra=ID),
 ]
 
 
@@ -34,6 +25,14 @@ class JobMade(BaseModel):
 
 class JobGone(BaseModel):
     deleted: str
+
+
+class WaitingShape(BaseModel):
+    """What waits at Google, whose Batch API takes up to 24 hours."""
+
+    waiting_rows: int
+    batches: int
+    oldest: datetime | None = Field(description="when the oldest of them was sent")
 
 
 class JobShape(BaseModel):
@@ -55,6 +54,7 @@ class JobShape(BaseModel):
     created: datetime
     finished: datetime | None
     error: ErrorFields | None
+    batch: WaitingShape | None = Field(None, description="only of jobs whose spec says batch")
 
 
 class JobsAnswer(BaseModel):
@@ -111,6 +111,10 @@ class LabelsAnswer(BaseModel):
 
 def job_fields(job: Job) -> dict[str, Any]:
     """A job in the contract's shape; speeds are rows a second, times seconds."""
+    waiting = job.waiting
+    batch = waiting and {
+        "waiting_rows": waiting.rows, "batches": waiting.batches, "oldest": waiting.since,
+    }  # fmt: skip
     return {
         "job_id": job.id,
         "name": job.name,
@@ -128,6 +132,7 @@ def job_fields(job: Job) -> dict[str, Any]:
         "created": job.created,
         "finished": job.finished,
         "error": job.error,
+        **({"batch": batch} if batch else {}),
     }
 
 

@@ -64,12 +64,17 @@ SPEC: dict[str, Any] = {
     "votes": _whole(
         1, spec.MOST_VOTES, 1, "Ask each row so often; the majority's share is its confidence."
     ),
+    "batch": or_null({
+        "type": "boolean", "default": False,
+        "description": "Send the rows through Google's Batch API: half the price, up to 24 hours; "
+        "what has no usable answer then is asked again at the standard price. Gemini only.",
+    }),
 }  # fmt: skip
 JOB = closed(
     SPEC,
     "labels",
-    anyOf=[  # several votes are asked row by row
+    anyOf=[  # several votes are asked row by row, and not in a batch
         {"properties": {"votes": {"maximum": 1}}},
-        {"properties": {"rows_per_request": {"maximum": 1}}},
+        {"properties": {"rows_per_request": {"maximum": 1}, "batch": {"enum": [False, None]}}},
     ],
 )

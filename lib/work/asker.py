@@ -33,10 +33,11 @@ VOTE_TEMPERATURE = 0.7  # several votes of a model that always says the same tel
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What became of the rows of a request: settled ones, and ones to ask again."""
+    """What became of the rows of a request: settled ones, and ones to ask again after a pause."""
 
     settled: list[tuple[Pending, RowResult]]
     again: list[Pending]
+    pause_s: float = 0.0
 
 
 class Asker:
@@ -45,7 +46,11 @@ class Asker:
     def __init__(self, order: Order, halted: threading.Event) -> None:
         self._order, self._caller = order, Caller(order, halted)
         self._model, self._names = order.choice.info.id, order.spec.task.names
-        self.hang_up = self._caller.hang_up
+        self.hang_up, self.line, self.wait = (
+            self._caller.hang_up,
+            self._caller.line,
+            self._caller.wait,
+        )
         self._calibrator: Calibrator | None = None
         if order.choice.info.scores:
             task, keep = order.spec.task, order.keep_centre
@@ -74,21 +79,16 @@ class Asker:
             blank = replace(rows[0].result(self._model, None, None, "bad_input"), latency_ms=None)
             return Asked([(rows[0], replace(blank, model=None))], [])
         try:
-            request = self._request(rows)
-            answer = self._caller.call(request, rows)
-        except BadInput as error:
-            return self._refused(rows, error.code)
-        except BadReply as error:
-            if isinstance(error, Broke):
-                return self._unreachable(rows, error)
-            return self._invalid(rows)
+            answer = self._caller.call(self.request(rows), rows)
         except AppError as error:
-            if isinstance(error, HOPELESS):
-                raise Halt(error) from error
-            return self._unreachable(rows, error)
-        return self._read(rows, answer)
+            asked = self.excuse(rows, error)
+            if asked.pause_s:
+                self._caller.wait(asked.pause_s)
+            return asked
+        return self.read(rows, answer)
 
-    def _request(self, rows: list[Pending]) -> Request:
+    def request(self, rows: list[Pending]) -> Request:
+        """The one request for these rows; BadInput when a picture cannot be read."""
         info, task, more = self._order.choice.info, self._order.spec.task, rows[0].more
         texts = [pending.row.text or "" for pending in rows]
         if len(rows) > 1:
@@ -98,6 +98,16 @@ class Asker:
         if self._order.spec.votes > 1:
             request = replace(request, temperature=VOTE_TEMPERATURE)
         return request
+
+    def excuse(self, rows: list[Pending], error: AppError) -> Asked:
+        """What a call that failed means for its rows; Halt when no other would go through."""
+        if isinstance(error, BadInput):
+            return self._refused(rows, error.code)
+        if isinstance(error, BadReply) and not isinstance(error, Broke):
+            return self._invalid(rows)
+        if isinstance(error, HOPELESS):
+            raise Halt(error) from error
+        return self._unreachable(rows, error)
 
     def _refused(self, rows: list[Pending], code: str) -> Asked:
         """The provider will not take this; in a pack one row may spoil it for the others."""
@@ -110,10 +120,9 @@ class Asker:
         if spent and isinstance(error, NoConnection):
             raise Halt(error)
         left = [pending for pending in rows if pending not in spent]
-        if left:
-            self._caller.wait(backoff_s(left[0].repeats, error.retry_after_s))
+        pause_s = backoff_s(left[0].repeats, error.retry_after_s) if left else 0.0
         code = "unreachable" if isinstance(error, Broke) else error.code
-        return Asked(self._failed(spent, code).settled, left)
+        return Asked(self._failed(spent, code).settled, left, pause_s)
 
     def _invalid(self, rows: list[Pending]) -> Asked:
         """No usable answer for these rows: once more, in smaller packs, then an error value."""
@@ -138,7 +147,8 @@ class Asker:
     def _failed(self, rows: list[Pending], code: str) -> Asked:
         return Asked([(row, row.result(self._model, None, None, code)) for row in rows], [])
 
-    def _read(self, rows: list[Pending], answer: Answer) -> Asked:
+    def read(self, rows: list[Pending], answer: Answer) -> Asked:
+        """What an answer means for the rows it was asked for."""
         if answer.receipt.finish is Finish.REFUSED:
             return self._refused(rows, "refused")
         for pending in rows:

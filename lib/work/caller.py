@@ -155,7 +155,7 @@ class Caller:
     def _send(self, request: Request) -> Answer:
         texts: list[str] = []
         logprobs: list[TokenLogprob] = []
-        with self._line() as line:
+        with self.line() as line:
             order = self._order
             for piece in ask(order.app, self._choice, request, order.source, line, order.job):
                 if isinstance(piece, Text):
@@ -166,7 +166,8 @@ class Caller:
         return Answer("".join(texts), tuple(logprobs), receipt)
 
     @contextmanager
-    def _line(self) -> Generator[Line, None, None]:
+    def line(self) -> Generator[Line, None, None]:
+        """A line for one call, which `hang_up` cuts."""
         line = Line(self._app.settings.model_timeout_s)
         with self._flight:
             self._lines.add(line)

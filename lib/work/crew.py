@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from lib.core.errors import AppError, BadReply, Busy, StorageFailed
 from lib.core.task import RowResult
@@ -30,9 +31,9 @@ class Crew:
     """
 
     def __init__(self, order: Order, size: int, settle: Settle) -> None:
-        self._settle = settle
-        self._halted = threading.Event()
-        self.asker = Asker(order, self._halted)
+        self.order, self._settle = order, settle
+        self.halted = threading.Event()
+        self.asker = Asker(order, self.halted)
         self._changed = threading.Condition()
         self._queue: deque[Pending] = deque()
         self._batches: list[Batch] = []
@@ -53,11 +54,27 @@ class Crew:
         batch = Batch(rows)
         with self._changed:
             self._batches.append(batch)
-            self._queue.extend([] if self._halted.is_set() else rows)
+            dropped = rows if self.halted.is_set() else []
+            self._queue.extend([] if dropped else rows)
             self._hire()
             self._changed.wait_for(lambda: not batch.left or self._over())
             self._batches.remove(batch)
-            return not batch.left
+        self.note(dropped)
+        return not batch.left
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Inside, this thread counts as one that makes a call, which `hang_up` cuts."""
+        with self._changed:
+            self._working += 1
+        try:
+            with self.asker.line() as line, line.held():
+                yield
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._hire()
+                self._changed.notify_all()
 
     def resize(self, size: int) -> None:
         """Another bound to the calls in flight, from the next call on."""
@@ -67,11 +84,11 @@ class Crew:
 
     def stop(self) -> None:
         with self._changed:
-            self._halted.set()
+            self.halted.set()
             dropped = list(self._queue)
             self._queue.clear()
             self._changed.notify_all()
-        self._note(dropped)
+        self.note(dropped)
 
     def hang_up(self) -> None:
         """Stop, and break off the calls under way."""
@@ -83,8 +100,26 @@ class Crew:
         with self._changed:
             return self._changed.wait_for(lambda: not self._working, timeout_s)
 
+    def store(self, settled: list[tuple[Pending, RowResult]]) -> None:
+        """Answers are paid for: while the storage fails they wait for it, unless all must stop."""
+        while True:
+            try:
+                return self._settle(settled)
+            except (Busy, StorageFailed):
+                if self.halted.wait(STORAGE_S):
+                    raise
+
+    def note(self, rows: Sequence[Pending]) -> None:
+        """Keep what unfinished rows cost so far; it is added to what they take later."""
+        cost = [(one, one.result("", None, None)) for one in rows if one.counts != NOTHING]
+        try:
+            if cost:
+                self._settle(cost)
+        except Exception as error:  # whoever stops the crew must not fail; the ledger has it
+            log.error("what unfinished rows cost was not kept: %s", type(error).__name__)
+
     def _over(self) -> bool:
-        return self._halted.is_set() and not self._working
+        return self.halted.is_set() and not self._working
 
     def _hire(self) -> None:
         requests = -(-len(self._queue) // self._queue[0].most) if self._queue else 0
@@ -95,7 +130,7 @@ class Crew:
     def _take(self) -> list[Pending]:
         """The rows of the next request; none: this thread is not needed any more."""
         with self._changed:
-            if self._halted.is_set() or not self._queue or self._working > self._size:
+            if self.halted.is_set() or not self._queue or self._working > self._size:
                 return []
             rows = [self._queue.popleft()]
             most = rows[0].most if rows[0].row.text is not None else 1
@@ -113,12 +148,12 @@ class Crew:
                 asked = self.asker.ask(rows)
                 self._take_in(asked.settled, asked.again)
             except Stopped:
-                self._note(rows)
+                self.note(rows)
             except Halt as halt:
-                self._note(rows)
+                self.note(rows)
                 self._halt(halt.error)
             except Exception as error:
-                self._note(rows)
+                self.note(rows)
                 self._unforeseen(error)
         self._leave()
 
@@ -139,34 +174,16 @@ class Crew:
     def _take_in(self, settled: list[tuple[Pending, RowResult]], again: list[Pending]) -> None:
         """Store what is settled before anything else is asked; queue what is not, first in line."""
         if settled:
-            self._store(settled)
+            self.store(settled)
         with self._changed:
-            dropped = again if self._halted.is_set() else []
+            dropped = again if self.halted.is_set() else []
             if not dropped:
                 self._queue.extendleft(reversed(again))
             for batch in self._batches:
                 batch.left.difference_update(pending for pending, _ in settled)
             self._hire()
             self._changed.notify_all()
-        self._note(dropped)
-
-    def _store(self, settled: list[tuple[Pending, RowResult]]) -> None:
-        """Answers are paid for: while the storage fails they wait for it, unless all must stop."""
-        while True:
-            try:
-                return self._settle(settled)
-            except (Busy, StorageFailed):
-                if self._halted.wait(STORAGE_S):
-                    raise
-
-    def _note(self, rows: Sequence[Pending]) -> None:
-        """Keep what unfinished rows cost so far; it is added to what they take later."""
-        cost = [(one, one.result("", None, None)) for one in rows if one.counts != NOTHING]
-        try:
-            if cost:
-                self._settle(cost)
-        except Exception as error:  # whoever stops the crew must not fail; the ledger has it
-            log.error("what unfinished rows cost was not kept: %s", type(error).__name__)
+        self.note(dropped)
 
     def _unforeseen(self, error: Exception) -> None:
         if isinstance(error, Busy | StorageFailed):

@@ -4,21 +4,22 @@ import logging
 import random
 import threading
 import time
-from dataclasses import asdict, dataclass
-from decimal import Decimal
+from dataclasses import dataclass
 from functools import partial
 
 from lib.core.chat import Media
 from lib.core.errors import AppError, BadReply, Busy, NotFound, OverBudget, StorageFailed
 from lib.core.task import RowResult
-from lib.store.job_rows import Answered, key_of
+from lib.store.job_rows import Answered
 from lib.store.jobs import ACTIVE, Job, State
 from lib.store.row_files import Table, open_table
 from lib.work.app import App
+from lib.work.batch_chunk import BatchChunk
 from lib.work.caller import Order, fit_spec
+from lib.work.chunk_rows import ChunkRows
 from lib.work.crew import Crew
 from lib.work.pictures import read_picture
-from lib.work.tally import FREE, Pending
+from lib.work.tally import Pending
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class JobRuns:
             crew = self._crew(job)
             if crew is None:
                 return True
-            complete = crew.run(self._open(job, chunk, crew))
+            complete = self._ask(job, chunk, crew)
         except AppError as error:
             return self._end(job, error)
         except Exception as error:
@@ -167,25 +168,15 @@ class JobRuns:
         keep = partial(self._app.jobs.keep_centre, job.id)
         return Order(self._app, choice, asked, "job", job.id, picture, job.centre, keep)
 
-    def _open(self, job: Job, chunk: int, crew: Crew) -> list[Pending]:
-        """The rows of a chunk to ask; those that an earlier job has answered are settled."""
-        asked = asdict(job.spec.task) | {"votes": job.spec.votes}
-        left = self._app.job_rows.left(job.id, chunk)
-        keys = {row.n: key_of(job.model, asked, row.text or "") for row in left}
-        known = self._app.job_rows.known(list(keys.values())) if job.spec.reuse else {}
-        reused = [
-            Answered(row, _again(job.model, *known[keys[row.n]]), keys[row.n])
-            for row in left
-            if row.text is not None and keys[row.n] in known
-        ]
-        if reused:
-            self._app.job_rows.store(job.id, reused)
-        done = {one.row.n for one in reused}
-        most = crew.rows_per_request
-        pending = [Pending(row, keys[row.n], most) for row in left if row.n not in done]
+    def _ask(self, job: Job, chunk: int, crew: Crew) -> bool:
+        """Whether all rows of a chunk were settled."""
+        rows = ChunkRows(self._app, job, chunk, crew.rows_per_request)
+        if job.spec.batch:
+            return BatchChunk(crew, rows, job, chunk).run()
+        pending = rows.to_ask()
         if crew.calibrates:  # on the rows that come first, and files are often sorted
             random.Random(job.id).shuffle(pending)
-        return pending
+        return crew.run(pending)
 
     def _settle(self, job: str, settled: list[tuple[Pending, RowResult]]) -> None:
         answered = [Answered(pending.row, result, pending.key) for pending, result in settled]
@@ -211,11 +202,6 @@ class JobRuns:
                 one.crew.stop()
                 if one.crew.wait_idle(0):
                     self._forget(job, one)
-
-
-def _again(model: str, label: str, confidence: float | None) -> RowResult:
-    """An answer that was paid for before."""
-    return RowResult(label, confidence, None, model, FREE, Decimal(0))
 
 
 def _picture(table: Table, n: int) -> Media:

@@ -4,17 +4,15 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO
 
-from lib.core.chat import Modality, ModelInfo, Usage
 from lib.core.comparison import Comparison, compare
-from lib.core.errors import BadInput, NotConfigured, OverBudget, Unsupported
+from lib.core.errors import BadInput, NotConfigured, OverBudget
 from lib.core.evaluation import Evaluation, evaluate
 from lib.core.reliability import Reliability, reliability
-from lib.core.spec import Spec, check_columns
+from lib.core.spec import Spec
 from lib.core.task import RowResult
 from lib.store.disk import temporary_file, while_room
 from lib.store.jobs import ACTIVE, Job, State
@@ -22,11 +20,10 @@ from lib.store.ledger import new_id
 from lib.store.result_files import write_results
 from lib.store.row_files import Table, open_table
 from lib.work.app import App
+from lib.work.job_checks import check_job, check_price, chunk_rows
 from lib.work.manifest import made_with
 from lib.work.rows_to_ask import rows_to_ask
 
-LEAST_CHUNK, MOST_CHUNK = 200, 20_000  # rows of a chunk: enough for every call in flight
-SCORED_CHUNK = 2000  # rows among which a scoring model's first, random ones are chosen
 RESUMABLE: tuple[State, ...] = ("paused", "over_budget", "failed")
 
 
@@ -51,24 +48,17 @@ class JobDesk:
     def wake(self) -> None:
         """At the start of the process: go on with what is unfinished."""
         unfinished = any(job.state in ACTIVE for job in self._app.jobs.all())
-        if unfinished or not self._app.database.is_sqlite:
+        if unfinished or self._app.batches.any_open() or not self._app.database.is_sqlite:
             self._engine()
 
     def create(self, upload: str, name: str, asked: Spec) -> Job:
         """A job for an uploaded file, which is read to its end first; it starts at once."""
         choice = self._app.models.find_listed(asked.model)
         table = open_table(self._app.uploads.path(upload), asked.sheet)
-        pictures = table.kind == "zip"
-        check_columns(asked, table.columns, pictures)
-        needs: Modality = "image" if pictures else "text"
-        if needs not in choice.info.input:
-            raise Unsupported(f"model: {choice.info.id} cannot read {needs} input.")
-        self._check_price(choice.info, asked.budget_usd)
-        job = new_id()
-        size = (asked.concurrency or 50) * asked.rows_per_request
-        chunk = SCORED_CHUNK if choice.info.scores else min(MOST_CHUNK, max(LEAST_CHUNK, size))
+        check_job(self._app, choice.info, asked, table)
+        job, size = new_id(), chunk_rows(choice.info, asked)
         try:
-            rows = self._app.job_rows.add(job, rows_to_ask(table, asked), chunk)
+            rows = self._app.job_rows.add(job, rows_to_ask(table, asked), size)
             self._app.uploads.keep(upload)
             made = made_with(self._app, asked, choice.info, table)
             self._app.jobs.add(job, name, upload, asked, choice.info.id, rows, made)
@@ -108,7 +98,7 @@ class JobDesk:
                 f"${job.spent_usd} of this job's budget of ${job.budget_usd} are spent.",
                 hint="Resume it with a larger budget_usd.",
             )
-        self._check_price(self._app.models.find(job.model).info, budget_usd)
+        check_price(self._app, self._app.models.find(job.model).info, job.spec, budget_usd)
         return self._run_again(job, RESUMABLE, "resume", budget_usd)
 
     def retry(self, job_id: str) -> Job:
@@ -125,7 +115,10 @@ class JobDesk:
         job = self._app.jobs.get(job_id)
         if job.state in ACTIVE:
             self._stop(job, "cancelled", ACTIVE, "cancel")
+        elif job.spec.batch:
+            self._engine()  # calls its batches off
         self._app.jobs.delete(job.id)
+        self._app.batches.forget()
         self.discard(job.upload)
         if self._durable:
             self._durable.forget(job.id)
@@ -214,7 +207,7 @@ class JobDesk:
             if now.state == to:  # stopping it twice is no mistake
                 return now
             raise _does_not_fit(verb, now)
-        if job.state in ACTIVE:
+        if job.state in ACTIVE or job.spec.batch:
             self._engine().stop(job.id, job.run)
         return self._app.jobs.get(job.id)
 
@@ -231,14 +224,6 @@ class JobDesk:
             raise _does_not_fit(verb, self._app.jobs.get(job.id))
         self._engine().start(job.id, run)
         return self._app.jobs.get(job.id)
-
-    def _check_price(self, info: ModelInfo, budget_usd: Decimal | None) -> None:
-        """A budget is kept by reserving each call's price, so that must be known."""
-        free = info.provider != "gemini"  # or priced by the machine's time
-        one = Usage(1, 1, 0, 0)
-        if budget_usd is None or free or self._app.prices.cost(one, info.name, datetime.now(UTC)):
-            return
-        raise BadInput(f"budget_usd: the price of {info.id} is not known, so it cannot be kept.")
 
 
 def _does_not_fit(verb: str, job: Job) -> BadInput:

@@ -49,7 +49,8 @@ class OtherPrice:
 class JobEstimate:
     """What all rows would take, from those that were tried; low and high bound 95 %.
 
-    Money in USD, None when a price or a count is unknown; tokens are of the whole job.
+    Money in USD, None when a price or a count is unknown; tokens are of the whole job. Of a batch
+    nobody knows the time, and its money is what the tokens cost there.
     """
 
     rows: int
@@ -84,13 +85,14 @@ def estimate(app: App, trial: Trial, spec: Spec, rows_total: int) -> JobEstimate
     scale = partial(_scaled, rows=rows_total)
     tokens_in = scale([one.usage.input_tokens for one in results])
     tokens_out = scale([one.usage.output_tokens for one in results])
-    cost = scale([one.cost_usd for one in results])
+    cost = scale([_cost(app, trial.model, one, spec) for one in results])
     usd, usd_low, usd_high = (_usd(value) for value in cost)
     at_once = spec.concurrency or CONCURRENCY[trial.model.partition("/")[0]]
     asked = [one.latency_ms for one in results if one.latency_ms is not None]
     # A row of a pack carries its whole call's time.
     lanes = at_once * spec.rows_per_request * 60_000.0
-    minutes, low, high = (None if ms is None else ms / lanes for ms in scale(asked))
+    took = scale([] if spec.batch else asked)
+    minutes, low, high = (None if ms is None else ms / lanes for ms in took)
     return JobEstimate(
         rows=rows_total,
         calls=math.ceil(rows_total / spec.rows_per_request) * spec.votes,
@@ -118,6 +120,13 @@ def _scaled(values: Sequence[float | Decimal | None], rows: int) -> Interval:
     spread = math.fsum((value - mean) ** 2 for value in known) / max(1, len(known) - 1)
     error = Z * math.sqrt(spread / len(known))
     return mean * rows, max(0.0, mean - error) * rows, (mean + error) * rows
+
+
+def _cost(app: App, model: str, tried: RowResult, spec: Spec) -> Decimal | None:
+    if not spec.batch:
+        return tried.cost_usd
+    name = model.partition("/")[2]
+    return app.prices.cost(tried.usage, name, datetime.now(UTC), BATCH)
 
 
 def _usd(value: float | None) -> Decimal | None:
