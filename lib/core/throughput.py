@@ -162,8 +162,18 @@ def speeds(work: Work, machine: Machine, gpu: Gpu, model: LocalModel) -> Speeds:
 
 def max_concurrency(gpu: Gpu, model: LocalModel, engine: Engine, tokens: float) -> int:
     """Streams of that many tokens that fit beside the weights; 0 when not even one does."""
-    free = gpu.memory_gb * USABLE_MEMORY - model.resident_gb(engine) - OVERHEAD_GB[engine]
+    return streams_within(gpu.memory_gb, model, engine, tokens)
+
+
+def streams_within(memory_gb: float, model: LocalModel, engine: Engine, tokens: float) -> int:
+    """As `max_concurrency`, for a GPU of which only the memory is known."""
+    free = memory_gb * USABLE_MEMORY - memory_gb_of(model, engine, 0)
     return max(0, math.floor(free * GIGA / model.kv_bytes(max(tokens, 1.0))))
+
+
+def memory_gb_of(model: LocalModel, engine: Engine, tokens: float) -> float:
+    """GB that the weights, the engine and one stream of that many tokens take."""
+    return model.resident_gb(engine) + OVERHEAD_GB[engine] + model.kv_bytes(tokens) / GIGA
 
 
 def decode_rate(gpu: Gpu, model: LocalModel, engine: Engine, streams: int, context: float) -> float:

@@ -23,11 +23,14 @@ def main() -> None:
     for field in fields(Conduct):
         kind = type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    parser.add_argument("--pull-bytes-per-s", type=float, default=0.0)
     options = vars(parser.parse_args())
+    pull_bytes_per_s = options.pop("pull_bytes_per_s")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with FakeServer(keep_calls=KEPT, **options) as fake:
+        fake.ollama.bytes_per_s = pull_bytes_per_s
         sys.stdout.write(f"http {fake.url}\ngrpc {fake.grpc_target}\n")
         sys.stdout.flush()
         stop.wait()

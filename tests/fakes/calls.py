@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.conduct import Conduct, Door
+from tests.fakes.gpu import gpu_of
 
 GATHER_S = 30.0
 MOST_TEXTS = 300_000  # whose askings are counted; further ones are not, to bound the memory
@@ -38,7 +39,7 @@ class Register:
     """The calls so far, the last `keep` of them at least; safe to use from every thread."""
 
     def __init__(self, conduct: Conduct, keep: int | None = None) -> None:
-        self.door = Door(conduct)
+        self.door, self.gpu = Door(conduct), gpu_of(conduct)
         self._gather = conduct.gather
         self.calls: list[Call] = []
         self.max_in_flight = 0

@@ -15,7 +15,9 @@ class Conduct:
     `latency_s` is the mean time before an answer begins, log-normal with `sigma` (0: always the
     mean). `per_second` calls are let in, in bursts of a second's worth, and `concurrent` at once;
     the others get a 429. `failing` is the share of the calls let in that get a 503. No answer
-    begins before `gather` calls have been inside at once.
+    begins before `gather` calls have been inside at once. With `decode_tok_s` (of each stream) and
+    `prefill_tok_s` (of all together) answers are as long as was asked for and come as from a GPU of
+    that speed, which serves `slots` calls at once (0: all) while the others wait.
     """
 
     latency_s: float = 0.0
@@ -25,6 +27,9 @@ class Conduct:
     concurrent: int = 0
     gather: int = 0
     seed: int = 0
+    prefill_tok_s: float = 0.0
+    decode_tok_s: float = 0.0
+    slots: int = 0
 
 
 class Door:

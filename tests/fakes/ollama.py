@@ -1,35 +1,19 @@
-"""Ollama's own dialect: /api/chat as JSON lines, and the calls that describe its models."""
+"""Ollama's own dialect: /api/chat as JSON lines, and the calls on its models."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from tests.fakes.logprobs import logprob
+from tests.fakes.ollama_store import DEFAULT_NUM_CTX, Model, Pull, Store
 from tests.fakes.scenario import Ask, Step
 from tests.fakes.talk import Talk, retry_after
 from tests.fakes.wire import Reply
 
-DEFAULT_NUM_CTX = 4096
 PROMPT_EVAL_NS = 1000
 WHEN = "2026-11-22T12:00:00.000000Z"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    family: str
-    size: int
-    parameters: str
-    context: int
-    capabilities: tuple[str, ...]
-
-
-MODELS = {
-    "gemma3:4b": Model("gemma3", 3_338_801_804, "4.3B", 131_072, ("completion", "vision")),
-    "qwen3.5:4b": Model(
-        "qwen35", 3_389_000_000, "4.7B", 262_144, ("completion", "vision", "thinking")
-    ),
-    "llama3.2:3b": Model("llama", 2_019_393_189, "3.2B", 131_072, ("completion",)),
-}
 _ERRORS = {
     "rate_limited": (429, "too many requests"),
     "throttled": (429, "too many requests"),
@@ -44,9 +28,71 @@ _ERRORS = {
 _REASONS = {"length": "length"}
 
 
-def generation(path: str, headers: dict[str, str], query: str, body: dict[str, Any]) -> Talk | None:
-    """The talk of /api/chat, or None for any other path."""
-    return OllamaTalk(_read_ask(body), body) if path == "/api/chat" else None
+class Ollama:
+    """One server's side of the dialect, with the models of its store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._calls: dict[str, Callable[[dict[str, Any]], Reply | Pull]] = {
+            "/api/version": lambda _: Reply(200, {"version": "0.33.0"}),
+            "/api/tags": self._tags,
+            "/api/ps": self._ps,
+            "/api/show": self._show,
+            "/api/generate": self._generate,
+            "/api/delete": self._delete,
+            "/api/pull": lambda body: Pull(store, _name(body)),
+        }
+
+    def generation(
+        self, path: str, headers: dict[str, str], query: str, body: dict[str, Any]
+    ) -> Talk | None:
+        """The talk of /api/chat, or None for any other path."""
+        if path != "/api/chat":
+            return None
+        self._store.load(_name(body), body.get("options"))
+        return OllamaTalk(_read_ask(body), body, self._store.find(_name(body)))
+
+    def look_up(
+        self, path: str, headers: dict[str, str], body: dict[str, Any]
+    ) -> Reply | Pull | None:
+        """Any other call on models, or None for a path that is not Ollama's."""
+        return self._calls[path](body) if path in self._calls else None
+
+    def _tags(self, _: dict[str, Any]) -> Reply:
+        return Reply(200, {"models": [_tag(*one) for one in self._store.installed.items()]})
+
+    def _ps(self, _: dict[str, Any]) -> Reply:
+        store = self._store
+        names = list(store.windows)
+        found = [_tag(name, store.installed[name]) | store.loaded(name) for name in names]
+        return Reply(200, {"models": found})
+
+    def _show(self, body: dict[str, Any]) -> Reply:
+        model = self._store.find(_name(body))
+        if model is None:
+            return _missing(body)
+        length = {f"{model.family}.context_length": model.context}
+        info = {"general.architecture": model.family, **length}
+        shown = {"details": _details(model), "model_info": info, "modified_at": WHEN}
+        return Reply(200, shown | {"capabilities": list(model.capabilities)})
+
+    def _generate(self, body: dict[str, Any]) -> Reply:
+        """Only what an empty prompt means: load, or unload at once."""
+        model = self._store.find(_name(body))
+        if model is None:
+            return _missing(body)
+        if "completion" not in model.capabilities:
+            return Reply(400, {"error": f'"{_name(body)}" does not support generate'})
+        leaves = body.get("keep_alive") == 0
+        if leaves:
+            self._store.unload(_name(body))
+        else:
+            self._store.load(_name(body), body.get("options"))
+        said = {"model": _name(body), "created_at": WHEN, "response": "", "done": True}
+        return Reply(200, said | {"done_reason": "unload" if leaves else "load"})
+
+    def _delete(self, body: dict[str, Any]) -> Reply:
+        return Reply(200, {}) if self._store.delete(_name(body)) else _missing(body)
 
 
 def _read_ask(body: dict[str, Any]) -> Ask:
@@ -63,6 +109,7 @@ def _read_ask(body: dict[str, Any]) -> Ask:
         media=tuple("IMAGE" for m in messages for _ in m.get("images") or ()),
         schema=schema,
         stream=body.get("stream", True),
+        limit=(body.get("options") or {}).get("num_predict"),
     )
 
 
@@ -71,13 +118,13 @@ class OllamaTalk(Talk):
     content_type = "application/x-ndjson"
     sse = False
 
-    def __init__(self, ask: Ask, body: dict[str, Any]) -> None:
+    def __init__(self, ask: Ask, body: dict[str, Any], model: Model | None) -> None:
         super().__init__(ask)
-        self._body = body
+        self._body, self._model = body, model
         self._started = time.monotonic_ns()
 
     def refusal(self) -> Reply | None:
-        model = MODELS.get(self.ask.model)
+        model = self._model
         if model is None:
             return self.error("missing")
         if self.ask.media and "vision" not in model.capabilities:
@@ -131,8 +178,10 @@ class OllamaTalk(Talk):
         }
         if self.ask.scenario.fault == "no_usage":
             return ending
-        tokens = step.thoughts + step.words
-        return ending | {"prompt_eval_count": self._prompt_tokens(), "eval_count": tokens}
+        read, written = self._prompt_tokens(), step.thoughts + step.words
+        if self.ask.gpu:
+            ending |= self.ask.gpu.durations(read, written)
+        return ending | {"prompt_eval_count": read, "eval_count": written}
 
     def _prompt_tokens(self) -> int:
         """What is left of the prompt: a longer one than num_ctx is cut without a word."""
@@ -141,39 +190,21 @@ class OllamaTalk(Talk):
         return num_ctx // 2 + 2 if tokens > num_ctx else tokens
 
 
-def look_up(path: str, headers: dict[str, str], body: dict[str, Any]) -> Reply | None:
-    """tags, version, ps and show, or None for any other path."""
-    if path == "/api/version":
-        return Reply(200, {"version": "0.33.0"})
-    if path == "/api/tags":
-        return Reply(200, {"models": [_tag(name) for name in MODELS]})
-    if path == "/api/ps":
-        name = next(iter(MODELS))
-        loaded = {"size_vram": MODELS[name].size, "context_length": 4096, "expires_at": WHEN}
-        return Reply(200, {"models": [_tag(name) | loaded]})
-    if path == "/api/show":
-        return _show(body.get("model") or body.get("name") or "")
-    return None
+def _name(body: dict[str, Any]) -> str:
+    return body.get("model") or body.get("name") or ""
 
 
-def _show(name: str) -> Reply:
-    model = MODELS.get(name)
-    if model is None:
-        return Reply(404, {"error": f"model '{name}' not found"})
-    info = {"general.architecture": model.family, f"{model.family}.context_length": model.context}
-    shown = {"details": _details(model), "model_info": info, "modified_at": WHEN}
-    return Reply(200, shown | {"capabilities": list(model.capabilities)})
+def _missing(body: dict[str, Any]) -> Reply:
+    return Reply(404, {"error": f"model '{_name(body)}' not found"})
 
 
-def _tag(name: str) -> dict[str, Any]:
-    model = MODELS[name]
-    digest = f"{abs(model.size):064x}"
+def _tag(name: str, model: Model) -> dict[str, Any]:
     return {
         "name": name,
         "model": name,
         "modified_at": WHEN,
         "size": model.size,
-        "digest": digest,
+        "digest": next(iter(model.layers)).partition(":")[2],
         "details": _details(model),
     }
 
@@ -185,5 +216,5 @@ def _details(model: Model) -> dict[str, Any]:
         "family": model.family,
         "families": [model.family],
         "parameter_size": model.parameters,
-        "quantization_level": "Q4_K_M",
+        "quantization_level": model.quantisation,
     }

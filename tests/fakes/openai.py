@@ -10,6 +10,8 @@ from tests.fakes.talk import Talk, retry_after
 from tests.fakes.wire import Reply
 
 MAX_MODEL_LEN = 32_768
+VERSION = "0.11.2"
+BESIDE_V1 = ("/tokenize", "/version")  # vLLM's own calls
 VISION = "Qwen/Qwen2.5-VL-3B-Instruct"
 MODELS = (VISION, "Qwen/Qwen3-4B")
 
@@ -47,6 +49,7 @@ def _read_ask(body: dict[str, Any]) -> Ask:
         schema=schema,
         choices=choices,
         stream=bool(body.get("stream")),
+        limit=body.get("max_tokens"),
     )
 
 
@@ -170,7 +173,9 @@ class OpenAITalk(Talk):
 
 
 def look_up(path: str, headers: dict[str, str], body: dict[str, Any]) -> Reply | None:
-    """The list of models and the count of a prompt, or None for any other path."""
+    """The list of models, the count of a prompt and the version, or None for any other path."""
+    if path == "/version":
+        return Reply(200, {"version": VERSION})
     if path == "/tokenize":
         return _unauthorized(headers) or _count(_read_ask(body))
     if path != "/v1/models":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from tests.fakes.gpu import Gpu
 from tests.fakes.labels import ROW_FAULTS, Row, choices_of, pack_answer, read_pack, read_row
 from tests.fakes.sample import document
 
@@ -103,7 +104,8 @@ class Step:
 class Ask:
     """A request as every dialect has it. `texts` are all texts, system included; `media` are
     modalities ("IMAGE", ...); `schema` is a JSON schema, `choices` the only allowed answers;
-    `fresh` are those texts of `rows` that no call before had."""
+    `fresh` are those texts of `rows` that no call before had; `limit` is how many tokens were asked
+    for, which only a `gpu` obeys."""
 
     model: str
     last: str
@@ -113,6 +115,8 @@ class Ask:
     choices: tuple[str, ...] = ()
     stream: bool = False
     fresh: frozenset[str] = frozenset()
+    limit: int | None = None
+    gpu: Gpu | None = None
 
     @cached_property
     def _pack(self) -> tuple[tuple[Row, ...], str]:
@@ -157,7 +161,14 @@ class Ask:
             return split_words(label)
         if self.schema is not None:
             return split_words(document(self.schema, self.scenario.text or "ok"))
+        if self.gpu and self.limit and self.scenario.tokens is None:
+            return numbered("w", self.limit)
         return self.scenario.words
+
+    @property
+    def pace_s(self) -> float:
+        """Seconds between two pieces of a stream."""
+        return self.gpu.pace_s if self.gpu else self.scenario.pace_s
 
 
 def script(scenario: Scenario, words: list[str]) -> tuple[Step, ...]:

@@ -5,13 +5,15 @@ import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import ModuleType
 from typing import Any, Self
 
-from tests.fakes import gemini, ollama, openai
+from tests.fakes import gemini, gemini_batch, openai
 from tests.fakes.calls import Call, Register
 from tests.fakes.conduct import Conduct
+from tests.fakes.gemini_batch import GeminiBatches
 from tests.fakes.gemini_grpc import build_server
+from tests.fakes.ollama import Ollama
+from tests.fakes.ollama_store import Pull, Store
 from tests.fakes.talk import Talk, answer
 from tests.fakes.wire import HungUp, Line, Reply
 
@@ -23,13 +25,19 @@ class FakeServer:
 
     `calls` holds every call so far, in order, or the last ones when only `keep_calls` are kept;
     `in_flight` and `max_in_flight` count generations. GET /stats and /asked tell it in JSON.
+    `ollama` is what the fake Ollama has, and how fast and well it downloads; `batches` are those of
+    Gemini's Batch API.
     """
 
     def __init__(
         self, port: int = 0, grpc_port: int = 0, keep_calls: int | None = None, **conduct: Any
     ) -> None:
         self._register = Register(Conduct(**conduct), keep_calls)
-        self._http = _Server(("127.0.0.1", port), self._register)
+        self.ollama = Store()
+        self.batches = GeminiBatches(self._register)
+        speakers = {"ollama": Ollama(self.ollama), "gemini": gemini, "openai": openai}
+        speakers |= {"gemini_batch": self.batches}
+        self._http = _Server(("127.0.0.1", port), self._register, speakers)
         self._grpc, bound = build_server(self._register, grpc_port)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         self.grpc_target = f"127.0.0.1:{bound}"
@@ -95,9 +103,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(self, address: tuple[str, int], register: Register) -> None:
+    def __init__(
+        self, address: tuple[str, int], register: Register, speakers: dict[str, Any]
+    ) -> None:
         super().__init__(address, _Handler)
-        self.register = register
+        self.register, self.speakers = register, speakers
         self.accepted = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -139,14 +149,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
+        headers |= {":method": self.command, ":path": self.path}  # as HTTP/2 calls them
         raw = self.rfile.read(int(headers.get("content-length", 0)))
         body = json.loads(raw) if raw else {}
         path, _, query = self.path.partition("?")
-        speaker = _speaker(path, headers)
+        dialect = _dialect(path, headers)
+        speaker = self.server.speakers.get(dialect)
         talk = speaker.generation(path, headers, query, body) if speaker else None
-        dialect = speaker.__name__.rpartition(".")[2] if speaker else ""
         model = talk.ask.model if talk else body.get("model", "")
         call = Call(dialect, path, headers, body, model, query=query)
         register = self.server.register
@@ -164,25 +178,29 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing; `calls` is the log."""
 
 
-def _answer(line: Line, talk: Talk | None, reply: Reply | None) -> None:
+def _answer(line: Line, talk: Talk | None, reply: Reply | Pull | None) -> None:
+    if isinstance(reply, Pull):
+        return reply.answer(line)
     if talk is None:
         return line.whole(reply or Reply(404, {"error": "404 page not found"}))
     return answer(line, talk)
 
 
 def _look_up(
-    speaker: ModuleType | None, register: Register, path: str, headers: dict[str, str], body: Any
-) -> Reply | None:
+    speaker: Any, register: Register, path: str, headers: dict[str, str], body: Any
+) -> Reply | Pull | None:
     if speaker:
-        found: Reply | None = speaker.look_up(path, headers, body)
+        found: Reply | Pull | None = speaker.look_up(path, headers, body)
         return found
     return Reply(200, OWN[path](register)) if path in OWN else None
 
 
-def _speaker(path: str, headers: dict[str, str]) -> ModuleType | None:
+def _dialect(path: str, headers: dict[str, str]) -> str:
     """The dialect of a path. /v1/models is both Google's and OpenAI's: the key header decides."""
     if path.startswith("/api/"):
-        return ollama
+        return "ollama"
+    if gemini_batch.PATH.match(path):
+        return "gemini_batch"
     if path.startswith(("/v1beta/", "/v1/models/")) or "x-goog-api-key" in headers:
-        return gemini
-    return openai if path.startswith("/v1/") or path == "/tokenize" else None
+        return "gemini"
+    return "openai" if path.startswith("/v1/") or path in openai.BESIDE_V1 else ""

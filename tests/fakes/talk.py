@@ -74,6 +74,13 @@ def _obey(line: Line, talk: Talk) -> None:
         return line.hang()
     if scenario.fault in ERRORS:
         return line.whole(common_error(scenario.fault) or talk.error(scenario.fault))
+    if talk.ask.gpu:
+        with talk.ask.gpu.reading(talk.ask.prompt_tokens, line.wait):
+            return _speak(line, talk)
+    return _speak(line, talk)
+
+
+def _speak(line: Line, talk: Talk) -> None:
     if talk.ask.stream:
         return _stream(line, talk)
     return _plain(line, talk)
@@ -99,7 +106,7 @@ def _stream(line: Line, talk: Talk) -> None:
     for step in steps:
         # Against a fixed time table, so that many streams at once do not drift.
         line.wait(due - time.monotonic())
-        due += talk.ask.scenario.pace_s
+        due += talk.ask.pace_s
         if step.kind == "hang":
             line.hang()
         elif step.kind == "reset":
@@ -118,7 +125,7 @@ def _keep_alive(line: Line, seconds: float) -> None:
 
 def _plain(line: Line, talk: Talk) -> None:
     ask = talk.ask
-    line.wait(ask.scenario.pace_s * max(0, len(ask.steps) - 1))
+    line.wait(ask.pace_s * max(0, len(ask.steps) - 1))
     last = ask.steps[-1] if ask.steps else None
     kind = last.kind if last else ""
     if kind == "hang":

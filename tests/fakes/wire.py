@@ -67,7 +67,7 @@ class Line:
         fresh = self._register.note(row.text for row in ask.rows)
         self._register.wait_gathered()
         self.wait(self._register.door.latency_s())
-        return replace(ask, fresh=fresh)
+        return replace(ask, fresh=fresh, gpu=self._register.gpu)
 
     def hang(self) -> None:
         """Say nothing until the client goes, or HANG_S are over; always raises HungUp."""
@@ -102,6 +102,10 @@ class Line:
             parts = [*parts[:-1], b"".join(parts[-1:]) + b"0\r\n\r\n"]
         for part in parts:
             self._send(part)
+
+    def say(self, value: Any) -> None:
+        """A JSON line of a chunked answer."""
+        self.chunk(json.dumps(value).encode() + b"\n")
 
     def end(self) -> None:
         """Close the body, if no last chunk did."""
