@@ -64,7 +64,8 @@ class Request:
     `logprobs` is how many alternatives per token are wanted (0: none). With `choices` the answer is
     one of these texts; the provider holds the model to it as far as it can, so check it.
     `raw` says that each message is a whole prompt, to be sent without a chat template; the choices'
-    log-probabilities are averaged over them.
+    log-probabilities are averaged over them. `ignore_eos`: write all `max_tokens`, where the server
+    knows how.
     """
 
     model: str
@@ -82,6 +83,7 @@ class Request:
     thinking: Thinking | None = None
     media_resolution: Resolution | None = None
     stream: bool = True
+    ignore_eos: bool = False
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -135,7 +137,8 @@ class Done:
     """The last event of every answer.
 
     `version` is the model the provider says it used, `load_ms` the time it took to load, and
-    `prompt_cut` tells that the server silently dropped a part of the prompt.
+    `prompt_cut` tells that the server silently dropped a part of the prompt. `prompt_ms` and
+    `answer_ms` are the engine's own clock: how long it read, and wrote.
     """
 
     finish: Finish
@@ -143,6 +146,8 @@ class Done:
     tier: str = "standard"
     load_ms: float | None = None
     prompt_cut: bool = False
+    prompt_ms: float | None = None
+    answer_ms: float | None = None
 
 
 Event = Text | Thought | Usage | Done

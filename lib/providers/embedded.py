@@ -5,8 +5,11 @@ a callback cannot stop a prompt that is still being read, and a bad file may abo
 """
 
 import contextlib
+import importlib.metadata
 import json
 import logging
+import os
+import re
 import secrets
 import subprocess
 import sys
@@ -18,6 +21,7 @@ from pathlib import Path
 
 from lib.core.chat import Done, Event, Modality, ModelInfo, Request
 from lib.core.errors import BadInput, ModelMissing, NotConfigured, Unreachable
+from lib.core.station import ENGINES, HostedModel, HostReport
 from lib.providers.label_scores import LabelScores
 from lib.providers.line import current
 from lib.providers.openai_wire import OpenAIWire
@@ -27,6 +31,10 @@ log = logging.getLogger(__name__)
 WHO = "The embedded model"
 SLOTS = 4  # answers written at the same time; more callers wait in llama.cpp's own queue
 CONTEXT_TOKENS = 4096  # per slot; memory is taken for all of them at the start
+# Weights of a GGUF file as its name says: Q8_0, Q4_K_M, IQ2_XXS, BF16 …
+_QUANTISATION = re.compile(
+    r"(?<![A-Z0-9])(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|BF16|F16|F32|MXFP4)(?![A-Z0-9])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Embedded:
 
     def __init__(self, model: Path, label: str, mmproj: Path | None, timeout_s: float) -> None:
         self._model, self._label, self._mmproj = model, label, mmproj
+        self._reads: tuple[Modality, ...] = ("text", "image") if mmproj else ("text",)
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -72,12 +81,32 @@ class Embedded:
         return wires.chat.count(request, "/chat/completions/input_tokens", "input_tokens")
 
     def models(self) -> list[ModelInfo]:
-        reads: tuple[Modality, ...] = ("text", "image") if self._mmproj else ("text",)
         return [
             ModelInfo(
-                self.name, self._label, input=reads, context_tokens=CONTEXT_TOKENS, scores=True
+                self.name,
+                self._label,
+                input=self._reads,
+                context_tokens=CONTEXT_TOKENS,
+                scores=True,
             )
         ]
+
+    def report(self) -> list[HostReport]:
+        """The engine and its one model; asks nobody, and loads nothing."""
+        process = self._process
+        loaded = process is not None and process.poll() is None
+        model = HostedModel(
+            self._label,
+            size_bytes=_size(self._model),
+            quantisation=quantisation(self._model.stem),
+            context_tokens=CONTEXT_TOKENS,
+            input=self._reads,
+            loaded=loaded,
+            memory_bytes=_memory(process.pid) if process and loaded else None,
+            window_tokens=CONTEXT_TOKENS if loaded else None,
+        )
+        version = importlib.metadata.version("xllamacpp")
+        return [HostReport("this server", ENGINES[self.name], version, (model,))]
 
     def close(self) -> None:
         with self._lock:
@@ -144,6 +173,31 @@ class Embedded:
             f"{WHO} could not be loaded.",
             hint="EMBEDDED_MODEL must be a GGUF file that llama.cpp can read and memory can hold.",
         )
+
+
+def quantisation(name: str) -> str | None:
+    """What the name of a GGUF file says of its weights; None: nothing."""
+    found = _QUANTISATION.findall(name)
+    return found[-1].upper() if found else None
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
+
+
+def _memory(pid: int) -> int | None:
+    """Bytes a process holds in memory, the weights it reads from their file among them.
+
+    None where the system has no /proc.
+    """
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

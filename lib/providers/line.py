@@ -25,10 +25,15 @@ class HungUp(Exception):
 
 
 class Line:
-    """One call's connection. `wait_s` bounds the first token, and every later silence."""
+    """One call's connection. `wait_s` bounds the first token, and every later silence.
 
-    def __init__(self, wait_s: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._wait_s, self._now = wait_s, now
+    Without `sips` every token is read as it comes: for whoever measures when it came.
+    """
+
+    def __init__(
+        self, wait_s: float, now: Callable[[], float] = time.monotonic, sips: bool = True
+    ) -> None:
+        self._wait_s, self._now, self._sips = wait_s, now, sips
         self._first_token_by: float | None = now() + wait_s
         self._first_token_at = self._read_at = 0.0
         self._lock = threading.Lock()
@@ -46,7 +51,7 @@ class Line:
 
     def sip_s(self) -> float:
         """Seconds to let the answer gather before it is read on; none before the first token."""
-        if self._first_token_by is not None:
+        if self._first_token_by is not None or not self._sips:
             return 0.0
         now = self._now()
         pause_s = min(SIP_S, SIP_SHARE * (now - self._first_token_at)) - (now - self._read_at)

@@ -1,27 +1,17 @@
 """One OpenAI-compatible server, through openai's client: vLLM's dialect and llama.cpp's."""
 
 import base64
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any, Literal
 
 import openai
 
-from lib.core.chat import (
-    Done,
-    Event,
-    Finish,
-    Media,
-    Message,
-    Request,
-    Text,
-    Thought,
-    TokenLogprob,
-    Usage,
-)
+from lib.core.chat import Event, Media, Message, Request
 from lib.core.errors import AppError, BadReply, Unreachable
 from lib.core.thinking import named_levels
 from lib.providers.line import Line
+from lib.providers.openai_events import events
 from lib.providers.wire import (
     client2,
     from_status,
@@ -31,15 +21,6 @@ from lib.providers.wire import (
 )
 
 COUNT_S = 5.0  # longest wait for a count: somebody is about to send the prompt
-
-_FINISH = {
-    "stop": Finish.STOP,
-    "tool_calls": Finish.STOP,
-    "length": Finish.LENGTH,
-    "content_filter": Finish.REFUSED,
-    None: Finish.INCOMPLETE,
-}
-
 
 # How a server is told that the answer is one of a few texts: in vLLM's field, in the one it had
 # before 0.12, or as a JSON string, which comes in quotes but is understood by every such server.
@@ -74,10 +55,10 @@ class OpenAIWire:
                 **_arguments(request, self._choice_form)
             )
             if not request.stream:
-                yield from self._events(iter([answer]))
+                yield from events(iter([answer]), self._who)
                 return
             with closing(answer):
-                yield from self._events(iter(answer))
+                yield from events(iter(answer), self._who)
 
     def count(self, request: Request, path: str, field: str) -> int | None:
         """Tokens of the prompt, asked at `path` and answered in `field`; None: no such call."""
@@ -105,20 +86,6 @@ class OpenAIWire:
     def close(self) -> None:
         self.client.close()
 
-    def _events(self, chunks: Iterator[Any]) -> Iterator[Event]:
-        reason, version, answered = None, None, False
-        for chunk in chunks:
-            version = chunk.model or version
-            for choice in (chunk.choices or [])[:1]:
-                answered = True
-                reason = choice.finish_reason or reason
-                yield from _pieces(choice)
-            if chunk.usage:
-                yield _usage(chunk.usage)
-        if not answered:
-            raise BadReply(f"{self._who} answered without a choice.")
-        yield Done(_FINISH.get(reason, Finish.ERROR), version=version)
-
     def _translate(self, error: Exception, model: str) -> AppError | None:
         if isinstance(error, openai.APIStatusError):
             wait_s = retry_after_s(error.response.headers)
@@ -144,7 +111,7 @@ def _arguments(request: Request, choice_form: ChoiceForm) -> dict[str, Any]:
         "logprobs": True if request.logprobs else None,
         "top_logprobs": request.logprobs or None,
         "response_format": _format(request, choice_form),
-        "extra_body": _choice(request, choice_form) | _thinking(request) or None,
+        "extra_body": _choice(request, choice_form) | _thinking(request) | _length(request) or None,
         "stream": request.stream,
         # Without it a stream carries no usage at all.
         "stream_options": {"include_usage": True} if request.stream else None,
@@ -179,6 +146,11 @@ def _thinking(request: Request) -> dict[str, Any]:
     return {"chat_template_kwargs": {"enable_thinking": request.thinking != "off"}}
 
 
+def _length(request: Request) -> dict[str, Any]:
+    """vLLM and llama.cpp both call it so."""
+    return {"ignore_eos": True} if request.ignore_eos else {}
+
+
 def _messages(request: Request) -> list[dict[str, Any]]:
     system = [{"role": "system", "content": request.system}] if request.system else []
     return [*system, *map(_message, request.messages)]
@@ -199,37 +171,3 @@ def _part(media: Media) -> dict[str, Any]:
         return {"type": "input_audio", "input_audio": {"data": data, "format": kind}}
     kind = f"{media.modality}_url"
     return {"type": kind, kind: {"url": f"data:{media.mime};base64,{data}"}}
-
-
-def _pieces(choice: Any) -> Iterator[Text | Thought]:
-    piece = getattr(choice, "delta", None) or getattr(choice, "message", None)
-    if piece is None:
-        return
-    # vLLM called it reasoning_content until 0.11; llama.cpp still does.
-    if thought := _extra(piece, "reasoning") or _extra(piece, "reasoning_content"):
-        yield Thought(thought)
-    if piece.content:
-        yield Text(piece.content, _logprobs(choice))
-
-
-def _extra(piece: Any, name: str) -> str | None:
-    value = (piece.model_extra or {}).get(name)
-    return value if isinstance(value, str) else None
-
-
-def _logprobs(choice: Any) -> tuple[TokenLogprob, ...]:
-    found = getattr(choice.logprobs, "content", None) or ()
-    return tuple(
-        TokenLogprob(one.token, one.logprob, tuple((t.token, t.logprob) for t in one.top_logprobs))
-        for one in found
-    )
-
-
-def _usage(counted: Any) -> Usage:
-    prompt, answer = counted.prompt_tokens_details, counted.completion_tokens_details
-    return Usage(
-        counted.prompt_tokens,
-        counted.completion_tokens,
-        getattr(answer, "reasoning_tokens", None),
-        getattr(prompt, "cached_tokens", None),
-    )

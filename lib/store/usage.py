@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lib.core.chat import Usage
+from lib.core.percentile import nearest_rank
 from lib.core.period import ALWAYS, Period
 from lib.core.spend import Slice, Speed, Spend, Totals
 from lib.store.database import Database
@@ -38,7 +39,9 @@ class UsageLog:
                 if tokens and tokens > 1 and rest_ms > 1:
                     rates[model].append((tokens - 1) * 1000 / rest_ms)
         return {
-            model: Speed(_rank(found, 50), _rank(found, 95), _rank(rates[model], 50))
+            model: Speed(
+                nearest_rank(found, 50), nearest_rank(found, 95), nearest_rank(rates[model], 50)
+            )
             for model, found in sorted(firsts.items())
         }
 
@@ -72,13 +75,6 @@ def _bounds(period: Period) -> dict[str, str]:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _rank(values: list[float], percent: int) -> float | None:
-    """The nearest-rank percentile; None of nothing."""
-    if not values:
-        return None
-    return sorted(values)[-(-len(values) * percent // 100) - 1]
 
 
 def _slice(row: Any) -> Slice:

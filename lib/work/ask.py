@@ -20,7 +20,7 @@ from lib.core.chat import (
     Thought,
 )
 from lib.core.errors import AppError, BadReply, EndedByBudget, OverBudget, Unsupported
-from lib.core.prices import Price, machine_cost
+from lib.core.prices import STANDARD, Price, machine_cost
 from lib.providers.line import HungUp, Line
 from lib.store.ledger import Outcome
 from lib.work.app import App
@@ -123,11 +123,11 @@ def price_of(app: App, info: ModelInfo) -> Price | None:
     return app.prices.price(info.name, datetime.now(UTC).date())
 
 
-def most_it_can_cost(app: App, choice: Choice, request: Request) -> Decimal:
+def most_it_can_cost(app: App, choice: Choice, request: Request, tier: str = STANDARD) -> Decimal:
     """USD to reserve. A local answer of unknown price is not held against a budget."""
     if choice.info.provider != "gemini":
         return _piece(app, choice)[1]
-    most = app.prices.worst_case(request, choice.info.context_tokens, datetime.now(UTC))
+    most = app.prices.worst_case(request, choice.info.context_tokens, datetime.now(UTC), tier)
     if most.is_finite():
         return most
     if app.ledger.budget_usd is None:

@@ -88,7 +88,7 @@ def receipt_of(app: App, choice: Choice, meter: Meter) -> Receipt:
     usage, done = meter.counted(), meter.done
     rates = usd_per_hour = busy_s = None
     if meter.share_s is None:
-        cost = _api_cost(app, choice.info.name, usage, done)
+        cost = api_cost(app, choice.info.name, usage, done)
         rates = app.prices.rates(choice.info.name, datetime.now(UTC).date(), done.tier)
     else:
         usd_per_hour, busy_s = app.settings.gpu_usd_per_hour, meter.share_s(ended)
@@ -111,8 +111,8 @@ def receipt_of(app: App, choice: Choice, meter: Meter) -> Receipt:
     )
 
 
-def _api_cost(app: App, name: str, usage: Usage, done: Done) -> Decimal | None:
-    """An alias is priced as the model that really answered, or not at all."""
+def api_cost(app: App, name: str, usage: Usage, done: Done) -> Decimal | None:
+    """USD of an API's answer; an alias is priced as the model that answered, or not at all."""
     now, version = datetime.now(UTC), (done.version or name).removeprefix("models/")
     cost = app.prices.cost(usage, version, now, done.tier)
     if cost is None and not name.endswith("-latest"):

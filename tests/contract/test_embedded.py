@@ -49,6 +49,18 @@ def test_text_usage_and_one_done(loaded: Embedded) -> None:
     assert done.version == LABEL
 
 
+def test_a_loaded_model_tells_its_memory(loaded: Embedded) -> None:
+    """Most of its weights at least, in the process that holds them."""
+    ask(loaded, "Say hello.", max_tokens=1)
+    (model,) = loaded.report()[0].models
+
+    assert model.loaded
+    assert model.size_bytes
+    assert model.memory_bytes
+    assert model.memory_bytes > model.size_bytes / 2
+    assert model.window_tokens == CONTEXT_TOKENS
+
+
 def test_text_comes_in_pieces(loaded: Embedded) -> None:
     """The first words are there long before the last."""
     events = ask(loaded, "Tell me about the sea.", max_tokens=20)

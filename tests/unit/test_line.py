@@ -103,6 +103,17 @@ def test_sips_change_a_short_answers_speed_by_little() -> None:
     assert max(shares) <= SIP_SHARE + 1e-9
 
 
+def test_who_measures_reads_every_token_as_it_comes() -> None:
+    """Without sips nothing is held back, however long the answer is."""
+    clock = Clock()
+    line = Line(60, clock, sips=False)
+    line.first_token()
+    clock.time += 100
+    line.sip_s()
+
+    assert line.sip_s() == 0
+
+
 @BOTH
 @pytest.mark.parametrize("say", [b"", HALF], ids=["headers", "body"])
 def test_hanging_up_wakes_a_blocked_read(client: str, say: bytes) -> None:
