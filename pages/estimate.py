@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.web import estimate_controls, estimate_view, kit
+from lib.web import estimate_controls, estimate_measured, estimate_view, kit
 from lib.web.texts import _
 from lib.work import estimates
 
@@ -14,6 +14,7 @@ with st.sidebar:
 with kit.friendly_errors():
     found = estimates.run(kit.app(), body)
     estimate_view.answer(found)
+    estimate_measured.show(found)
     figure = estimate_view.chart(found)
     estimate_view.files(found, figure, estimate_controls.link(), body)
     estimate_view.details(found)

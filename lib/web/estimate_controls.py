@@ -16,6 +16,7 @@ from lib.web.texts import _, usd
 
 PRESETS_MTOK = {"10 M": 10.0, "100 M": 100.0, "1 B": 1000.0}  # the guide's three volumes
 MIXES = {_("Chat"): (500, 500), _("Labels"): (400, 8), _("Documents"): (4000, 400)}  # in, out
+MARK = "est_measured"  # in the URL: the speed test and level the speeds are from, see there
 DEFAULT_GPU, DEFAULT_MODEL = "RTX 3060 12GB", "gemma3:4b"
 _STEPS = [m * 10.0**e for e in range(5) for m in (1, 1.5, 2, 3, 5, 7)]  # 1 M to 70 B
 _MODES = {
@@ -86,6 +87,8 @@ def link() -> str:
     names = sorted(name for name in state if str(name).startswith("est_"))
     values = {str(name): state[name] for name in names if not _is_control(str(name))}
     given = {name: value for name, value in values.items() if value is not None}
+    if mark := st.query_params.get(MARK):
+        given[MARK] = mark
     address = (st.context.url or "").partition("?")[0]
     return f"{address}?{urlencode(given)}"
 
@@ -156,19 +159,22 @@ def _local() -> dict[str, Any]:
 
 
 def _take_typical_rent() -> None:
-    gpu = st.session_state["est_gpu"]
-    st.session_state["est_rent"] = float(typical_rents(estimate_tables.gpus()).get(gpu, 1))
+    st.session_state["est_rent"] = typical_rent(st.session_state["est_gpu"])
+
+
+def typical_rent(gpu: str) -> float:
+    """US dollars an hour that a GPU begins with; 1 where nobody knows."""
+    return float(typical_rents(estimate_tables.gpus()).get(gpu, 1))
 
 
 def _rental(local: dict[str, Any]) -> dict[str, Any]:
-    rents = typical_rents(estimate_tables.gpus())
     mode = st.selectbox(
         _("Rented"), MODES, key="est_mode", bind="query-params", format_func=_MODES.__getitem__
     )
     rental = {
         "mode": mode,
         "usd_per_hour": _number(
-            _("US dollars an hour, one GPU"), "rent", 0.0, 1000.0, float(rents[DEFAULT_GPU]),
+            _("US dollars an hour, one GPU"), "rent", 0.0, 1000.0, typical_rent(DEFAULT_GPU),
             step=0.01,
         ),
         "fee_share": _share(_("Marketplace fee, %"), "fee", 5),

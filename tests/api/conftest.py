@@ -24,6 +24,7 @@ from lib.web.shell import Shell
 from lib.web.throttle import Throttle
 from lib.work.app import App, build
 from lib.work.jobs import JobDesk
+from lib.work.speed_tests import SpeedDesk
 from tests.fakes import FakeServer
 
 PASSWORD = "open sesame"
@@ -67,14 +68,15 @@ def api_with(settings: Settings, most_bytes: int = 5_000_000) -> Iterator[Api]:
     app = build(settings)
     gate = Middleware(Gate, Keyring(PASSWORD), Throttle(), True)
     stack = [Middleware(Shell, most_bytes=most_bytes), Middleware(Hosts), gate]
-    desk = JobDesk(app)
-    site = Starlette(routes=[api_mount(app, desk)], middleware=stack)
+    desk, speed = JobDesk(app), SpeedDesk(app)
+    site = Starlette(routes=[api_mount(app, desk, speed)], middleware=stack)
     with serving(site) as url:
         headers = {"Authorization": f"Bearer {PASSWORD}"}
         with Api(base_url=f"{url}/api", headers=headers, timeout=30) as client:
             client.app = app
             yield client
     desk.close()
+    speed.close()
     app.close()
 
 

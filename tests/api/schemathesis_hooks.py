@@ -27,6 +27,7 @@ BEYOND_SCHEMA = {
     "nobody knows": "not every model has a price for all",
     "A job that is ": "its state does not fit",
     "budget_usd: ": "less than is spent already",
+    "batch: ": "only Gemini has a Batch API",
     "gold_column: this job has none": "the job's spec decides",
     "until: it lies before since": "the order of two parameters",
 }
@@ -43,10 +44,15 @@ def filter_failure(_: HookContext, failure: Failure, case: Case, response: Respo
 
 @schemathesis.hook
 def map_case(_: HookContext, case: Case) -> Case:
-    """Every valid POST /jobs makes a job, so that the calls about jobs have one."""
-    if case.operation.label == "POST /jobs" and case.meta and case.meta.generation.mode.is_positive:
-        body: Any = case.body
+    """Every valid POST /jobs makes a job, and POST /speedtest a short test that runs for a second,
+    so that the calls about them have one."""
+    if not (case.meta and case.meta.generation.mode.is_positive):
+        return case
+    body: Any = case.body
+    if case.operation.label == "POST /jobs":
         body["file"] = ROWS
         body["spec"] |= {"text_column": "text", "gold_column": "gold", "sheet": None, "model": None}
         body["spec"] |= {"labels": ["GOOD", "BAD"], "examples": None}
+    if case.operation.label == "POST /speedtest":
+        body |= {"streams": [1, 2], "input_tokens": 64, "output_tokens": 16, "model": None}
     return case

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 from lib.web.api import build_api
 from lib.web.shell import Shell
 from lib.work.jobs import JobDesk
+from lib.work.speed_tests import SpeedDesk
 from tests.api.conftest import NOT_ANSWERING, Api, events_of, serving
 
 
@@ -163,7 +164,7 @@ def test_a_crash_is_told_in_the_shape_of_every_error(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Ours and OpenAI's; the log has one line for each, with the error's kind and not its text."""
-    built = build_api(api.app, JobDesk(api.app))
+    built = build_api(api.app, JobDesk(api.app), SpeedDesk(api.app))
 
     @built.get("/crash")
     @built.get("/v1/crash")

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from lib.core.errors import AppError
 from lib.web.openapi import operations
-from tests.api import jobs
+from tests.api import jobs, speedtests
 from tests.api.conftest import Api, api_with, settings_for
 from tests.api.pictures import picture
 from tests.fakes import FakeServer
@@ -20,7 +20,8 @@ Spec = dict[str, Any]
 CALLS = [
     "list_models", "chat", "vision", "classify", "create_job", "list_jobs", "get_job",
     "get_job_results", "get_job_evaluation", "get_job_manifest", "pause_job", "resume_job",
-    "cancel_job", "retry_job", "delete_job", "estimate", "list_claims", "get_usage",
+    "cancel_job", "retry_job", "delete_job", "estimate", "list_claims", "start_speed_test",
+    "list_speed_tests", "get_speed_test", "stop_speed_test", "delete_speed_test", "get_usage",
     "get_usage_log", "openai_models", "openai_model", "openai_chat",
 ]  # fmt: skip
 
@@ -72,15 +73,15 @@ def closed(part: Any) -> Any:
     return found
 
 
-def request(api: Api, spec: Spec, call: str, job: str) -> httpx2.Response:
-    """The example of a call, sent; `job` stands in for the example's job, and a file for an
-    address that no test may fetch."""
+def request(api: Api, spec: Spec, call: str, ids: dict[str, str]) -> httpx2.Response:
+    """The example of a call, sent; `ids` stand in for those of the example's path, and a file for
+    an address that no test may fetch."""
     method, path, operation = find(spec, call)
     sent: dict[str, Any] = {}
     query = {}
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
-            value = job if parameter["name"] == "job_id" else parameter["example"]
+            value = ids.get(parameter["name"], parameter["example"])
             path = path.replace(f"{{{parameter['name']}}}", value)
         elif "example" in parameter:
             query[parameter["name"]] = parameter["example"]
@@ -106,6 +107,15 @@ def job_for(api: Api, call: str) -> str:
     elif not running:
         jobs.ended(api, job)
     return job
+
+
+def ids_for(api: Api, path: str, call: str) -> dict[str, str]:
+    """What a path's parameters are to name, made for this call."""
+    if "{job_id}" in path:
+        return {"job_id": job_for(api, call)}
+    if "{speedtest_id}" in path:
+        return {"speedtest_id": speedtests.start(api)}
+    return {}
 
 
 def test_the_list_of_calls_is_whole(spec: Spec) -> None:
@@ -150,8 +160,7 @@ def test_examples_fit_their_schemas(spec: Spec, call: str) -> None:
 def test_the_example_works_and_its_answer_is_as_described(api: Api, spec: Spec, call: str) -> None:
     """Each example, sent to the running API, gets the 2xx it is described with, and nothing in the
     answer is left undescribed."""
-    job = job_for(api, call) if "{job_id}" in find(spec, call)[1] else ""
-    answer = request(api, spec, call, job)
+    answer = request(api, spec, call, ids_for(api, find(spec, call)[1], call))
     status, described = good(find(spec, call)[2])
     kind = answer.headers["content-type"].partition(";")[0]
 

@@ -1,0 +1,39 @@
+"""How the tests of speed tests look at pages: opening one with an address, reading it whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from lib.store.speed_tests import SpeedTest
+from lib.web import kit
+from tests.pages.conftest import Open
+from tests.unit.speed_rows import keep
+
+Go = Callable[..., AppTest]
+
+
+def opener(open_page: Open, path: str) -> Go:
+    """`go(speedtest=…)` opens the page with that in its address; the app is there at once."""
+    page = open_page()
+
+    def go(**query: str) -> AppTest:
+        for name, value in query.items():
+            page.query_params[name] = value
+        return page.switch_page(path).run()
+
+    return go
+
+
+def kept(*levels: Any, **facts: Any) -> SpeedTest:
+    return keep(kit.app().speed_tests, *levels, **facts)
+
+
+def said(page: AppTest) -> str:
+    """Every sentence of the page's body, as it is read."""
+    found = [one.value for kind in ("caption", "markdown") for one in page.main.get(kind)]
+    return "\n".join(found).replace("\\", "")
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
