@@ -13,6 +13,7 @@ page = st.navigation(
         st.Page("classify.py", title=_("Classify"), icon=":material/label:"),
         st.Page("estimate.py", title=_("Estimate"), icon=":material/query_stats:"),
         st.Page("usage.py", title=_("Usage"), icon=":material/payments:"),
+        st.Page("models.py", title=_("Models"), icon=":material/dns:"),
         *logout.pages(),
     ],
     position="top",
@@ -23,6 +24,7 @@ wide = {
     "classify": "job" in st.query_params,
     "estimate": True,
     "usage": True,
+    "models": True,
 }.get(page.url_path, False)
 st.set_page_config(layout="wide" if wide else "centered")
 page.run()

@@ -79,4 +79,21 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     "2026-11-22 plans": (
         "CREATE TABLE plans (name TEXT PRIMARY KEY, body TEXT NOT NULL, updated TEXT NOT NULL)",
     ),
+    "2026-11-23 log-outs": (
+        "CREATE TABLE ended_logins (login TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
+        "CREATE INDEX ended_logins_until ON ended_logins (until)",
+    ),
+    "2026-11-23 speed tests": (
+        """CREATE TABLE speed_tests (
+            id TEXT PRIMARY KEY, created TEXT NOT NULL, finished TEXT, state TEXT NOT NULL,
+            model TEXT NOT NULL, seen DOUBLE PRECISION NOT NULL, calls BIGINT NOT NULL,
+            cost_picousd BIGINT, error TEXT, body TEXT NOT NULL)""",
+    ),
+    "2026-11-23 batches": (
+        """CREATE TABLE batches (
+            id TEXT PRIMARY KEY, job TEXT NOT NULL, chunk BIGINT NOT NULL, state TEXT NOT NULL,
+            name TEXT, rows_sent BIGINT NOT NULL, calls TEXT NOT NULL, created TEXT NOT NULL,
+            tried DOUBLE PRECISION NOT NULL, ended TEXT)""",
+        "CREATE INDEX batches_of_job ON batches (job, state)",
+    ),
 }

@@ -18,6 +18,9 @@ from pydantic import (
 from pydantic import ValidationError as Invalid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lib.core.errors import BadInput
+from lib.core.model_tag import checked_tag
+
 ROOT = Path(__file__).parents[2]
 EMBEDDED_LABEL = "smollm2-135m"
 
@@ -69,6 +72,13 @@ def _name(value: str) -> str:
     return value.lower()
 
 
+def _tag(value: str) -> str:
+    try:
+        return checked_tag(value)
+    except BadInput:
+        raise ValueError from None
+
+
 def _database(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise ValueError
@@ -90,6 +100,7 @@ Reads = Annotated[
     Field(min_length=1),
 ]
 Names = Annotated[list[Annotated[str, AfterValidator(_name)]], NoDecode, BeforeValidator(_items)]
+Tags = Annotated[list[Annotated[str, AfterValidator(_tag)]], NoDecode, BeforeValidator(_items)]
 Usd = Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
@@ -125,6 +136,7 @@ class Settings(BaseSettings):
     ollama_host: Hosts = Field(
         ["http://127.0.0.1:11434"], description="one http address or several, comma separated"
     )
+    ollama_pull: Tags = Field([], description="names of Ollama models, comma separated")
     vllm_base_url: Urls | None = Field(
         None, description="one http address ending in /v1 or several, comma separated"
     )

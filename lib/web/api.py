@@ -23,15 +23,17 @@ from lib.web.jobs_api import job_routes
 from lib.web.methods import Methods
 from lib.web.openai_api import openai_routes
 from lib.web.openapi import ABOUT, TAGS, Described, problems
+from lib.web.speed_api import speed_routes
 from lib.web.usage_api import usage_routes
 from lib.work.app import VERSION, App
 from lib.work.jobs import JobDesk
+from lib.work.speed_tests import SpeedDesk
 
 
-def api_mount(app: App, desk: JobDesk) -> Mount:
+def api_mount(app: App, desk: JobDesk, speed: SpeedDesk) -> Mount:
     """The API at /api. Every path below it is the API's, also with a line's end in it, which
     Starlette's pattern would leave to the pages."""
-    mount = Mount("/api", build_api(app, desk))
+    mount = Mount("/api", build_api(app, desk, speed))
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
     return mount
 
@@ -45,7 +47,7 @@ class _Api(Described):
         return outermost.app
 
 
-def build_api(app: App, desk: JobDesk) -> FastAPI:
+def build_api(app: App, desk: JobDesk, speed: SpeedDesk) -> FastAPI:
     api = _Api(
         title="Gemini or your own GPU",
         version=VERSION,
@@ -63,6 +65,7 @@ def build_api(app: App, desk: JobDesk) -> FastAPI:
     api.include_router(classify_routes(app))
     api.include_router(job_routes(app, desk))
     api.include_router(estimate_routes(app))
+    api.include_router(speed_routes(speed))
     api.include_router(usage_routes(app, problems(BadInput)), tags=["Usage"])
     api.include_router(openai_routes(app))
     _errors(api)

@@ -8,12 +8,18 @@ import streamlit as st
 
 from lib.core.errors import AppError, BadReply
 from lib.store import settings
+from lib.store.gpu import gpus
+from lib.web.models_deeds import Deeds, library_verbs
+from lib.web.models_look import Lookout
 from lib.web.texts import _, number
 from lib.work import classify, generation
 from lib.work.app import App, build
 from lib.work.chats import Chats
 from lib.work.jobs import JobDesk
 from lib.work.marketplace import Marketplace
+from lib.work.pulls import Pulls
+from lib.work.speed_tests import SpeedDesk
+from lib.work.stations import stations
 
 
 @functools.cache
@@ -33,8 +39,28 @@ def jobs() -> JobDesk:
 
 
 @functools.cache
+def pulls() -> Pulls:
+    return Pulls(app())
+
+
+@functools.cache
+def lookout() -> Lookout:
+    return Lookout(lambda: stations(app()), gpus)
+
+
+@functools.cache
+def deeds() -> Deeds:
+    return Deeds(library_verbs(app()), lookout().look_again)
+
+
+@functools.cache
 def market() -> Marketplace:
     return Marketplace(app().settings.clore_api_url)
+
+
+@functools.cache
+def speed() -> SpeedDesk:
+    return SpeedDesk(app())
 
 
 def begin_closing() -> None:
@@ -43,6 +69,10 @@ def begin_closing() -> None:
     classify.stop_all()
     if jobs.cache_info().currsize:
         jobs().begin_closing()
+    if pulls.cache_info().currsize:
+        pulls().begin_closing()
+    if speed.cache_info().currsize:
+        speed().begin_closing()
 
 
 def close() -> None:
@@ -50,10 +80,17 @@ def close() -> None:
     if app.cache_info().currsize:
         chats().close()
         jobs().close()
+        pulls().close()
+        speed().close()
+        lookout().close()
         app().close()
     app.cache_clear()
     jobs.cache_clear()
+    pulls.cache_clear()
+    speed.cache_clear()
     chats.cache_clear()
+    lookout.cache_clear()
+    deeds.cache_clear()
     market.cache_clear()
 
 

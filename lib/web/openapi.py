@@ -33,6 +33,7 @@ TAGS = {
     "Classify": "A few texts, labelled while you wait.",
     "Jobs": "A file's rows, labelled in the background.",
     "Estimate": "The bill of an API against that of a rented GPU.",
+    "Speed": "How fast a model reads and writes, measured here.",
     "Usage": "What was asked and spent so far.",
     "OpenAI dialect": "For OpenAI clients: their base URL is this server's `/api/v1`.",
 }

@@ -8,7 +8,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
@@ -22,6 +23,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from streamlit import config
 
+from lib.core.errors import Busy, StorageFailed
+from lib.store.log_outs import LogOuts
 from lib.store.password import password
 from lib.store.settings import WrongSetting, read
 from lib.store.start import check
@@ -43,6 +46,7 @@ from lib.work.sweeping import keep_swept
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 7.0
+WAKE_AGAIN_S = 5.0
 
 
 class Server:
@@ -60,23 +64,23 @@ class Server:
             check(settings, self._address)
             self.app = kit.app()
             self._password = password(settings)
+            self._ended = EndedLogins(LogOuts(self.app.database))
         except WrongSetting as error:
             sys.exit(str(error))
         except OSError as error:
             sys.exit(f"DATA_DIR: {error.strerror}; give a folder this user may write to.")
-        except SQLAlchemyError:
+        except (SQLAlchemyError, Busy, StorageFailed):
             sys.exit("DATABASE_URL: no answer; see that the database runs and lets us in.")
         redactor.hide_settings(settings, self._password)
         page_uploads.install()
         use_for_temporary_files(self.app.uploads.folder)
-        ended = EndedLogins(settings.data_path / "ended_logins")
-        keyring = Keyring(self._password.text, self._password.token_file, ended=ended)
+        keyring = Keyring(self._password.text, self._password.token_file, ended=self._ended)
         throttle, login_on = Throttle(), settings.app_auth == "on"
         self.routes: list[BaseRoute] = [
             Route("/healthz", health),
             *login_routes(keyring, throttle),
             *logout_routes(keyring),
-            api_mount(self.app, kit.jobs()),
+            api_mount(self.app, kit.jobs(), kit.speed()),
         ]
         self.middleware = [
             Middleware(Shell, most_bytes=settings.max_upload_mb * 2**20),
@@ -91,11 +95,14 @@ class Server:
         self._say_hello()
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not look through it again
-        threading.Thread(target=kit.jobs().wake, daemon=True).start()
-        swept = keep_swept(self.app)
+        # Each goes on with what the last process left.
+        for desk in (kit.jobs(), kit.pulls(), kit.speed()):
+            threading.Thread(target=_until_woken, args=(desk.wake,), daemon=True).start()
+        swept, looked = keep_swept(self.app), self._ended.keep_looking()
         _stop_answers_at(signal.SIGTERM, signal.SIGINT)
         yield {}
         swept.set()
+        looked.set()
         await anyio.to_thread.run_sync(kit.close)
 
     def _say_hello(self) -> None:
@@ -120,6 +127,17 @@ class Server:
             "which needs no password. From elsewhere, put this machine's own address into it.",
             f"The password is {found.text} (kept in {found.file}).",
         ]
+
+
+def _until_woken(wake: Callable[[], object]) -> None:
+    """Again and again while the database does not let us: nobody else begins what was left."""
+    while True:
+        try:
+            wake()
+        except (Busy, StorageFailed) as error:
+            time.sleep(error.retry_after_s or WAKE_AGAIN_S)
+        else:
+            return
 
 
 def _remember_theme() -> None:

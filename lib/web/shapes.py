@@ -14,13 +14,14 @@ from pydantic import (
 )
 
 from lib.core.chat import MAX_TOKENS, Message, Modality, ModelInfo, Request
-from lib.core.errors import BadInput
+from lib.core.errors import BadInput, NotFound
 from lib.core.prices import Price
 from lib.work.chats import timings, usage_facts
 from lib.work.meter import Receipt
 
 MOST_TOKENS = 1_000_000
 MOST_CHARACTERS = 10_000_000
+ID: dict[str, Any] = {"pattern": "^[0-9a-f]{28}$"}
 
 
 def _encodable(text: str) -> str:
@@ -41,6 +42,18 @@ Words = Annotated[str, Field(max_length=MOST_CHARACTERS), AfterValidator(_encoda
 Written = Annotated[Words, Field(min_length=1)]
 
 
+def known_id(noun: str, listed: str) -> AfterValidator:
+    """A path's id; whatever cannot be one is not looked up: not every database takes every
+    character. `listed` is the call that has those there are."""
+
+    def check(given: str) -> str:
+        if not (given.isascii() and given.isalnum()):
+            raise NotFound(f"There is no such {noun}.", hint=f"{listed} lists them.")
+        return given
+
+    return AfterValidator(check)
+
+
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +61,21 @@ class ChatMessage(BaseModel):
     content: Written
 
 
-class ChatBody(BaseModel):
+class OnlyKnown(BaseModel):
+    """A body whose unknown fields are refused; the first one is named."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, body: Any) -> Any:
+        # Not extra="forbid": that makes one error for each of a million unknown keys.
+        fields = body if isinstance(body, dict) else {}
+        odd = next((name for name in fields if name not in cls.model_fields), None)
+        if odd is not None:
+            raise BadInput(f"{odd[:100]}: there is no such field.", hint="See /api/docs.")
+        return body
+
+
+class ChatBody(OnlyKnown):
     """`messages` replaces `message` for a conversation; its last entry is the user's."""
 
     model_config = ConfigDict(
@@ -68,16 +95,6 @@ class ChatBody(BaseModel):
     model: Annotated[Words, Field(max_length=300)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, strict=True)] | None = None
     stream: Annotated[bool, Field(strict=True)] = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known(cls, body: Any) -> Any:
-        # Not extra="forbid": that makes one error for each of a million unknown keys.
-        fields = body if isinstance(body, dict) else {}
-        odd = next((name for name in fields if name not in cls.model_fields), None)
-        if odd is not None:
-            raise BadInput(f"{odd[:100]}: there is no such field.", hint="See /api/docs.")
-        return body
 
     def request(self) -> Request:
         """The core's request; system messages join the system prompt."""

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from threading import Thread
 
+from lib.core.batch import Batching
 from lib.core.chat import NO_MODEL, ModelInfo, Provider
 from lib.core.prices import PriceList
 from lib.providers.embedded import Embedded
 from lib.providers.ollama import Ollama
+from lib.providers.ollama_library import READ_ALL_S, OllamaLibrary
 from lib.providers.vllm import VLLM
 from lib.store import catalogue
+from lib.store.batches import Batches
 from lib.store.conversations import Conversations
 from lib.store.database import Database
 from lib.store.job_rows import JobRows
@@ -21,6 +24,7 @@ from lib.store.marks import Marks
 from lib.store.plans import Plans
 from lib.store.presets import Presets
 from lib.store.settings import Settings
+from lib.store.speed_tests import SpeedTests
 from lib.store.uploads import Uploads
 from lib.store.usage import UsageLog
 from lib.work.busy import Busy
@@ -36,20 +40,27 @@ class App:
     settings: Settings
     database: Database
     ledger: Ledger
+    batches: Batches
     usage: UsageLog
     conversations: Conversations
     marks: Marks
     presets: Presets
     plans: Plans
+    speed_tests: SpeedTests
     jobs: Jobs
     job_rows: JobRows
     uploads: Uploads
     prices: PriceList
     models: Models
+    library: OllamaLibrary
+    gemini_batch: Batching | None = None
     busy: Busy = field(default_factory=Busy)
 
     def close(self) -> None:
         self.models.close()
+        if self.gemini_batch:
+            self.gemini_batch.close()
+        self.library.close()
         self.database.close()
 
 
@@ -58,6 +69,7 @@ def build(settings: Settings) -> App:
     database = Database(
         settings.database_url or f"sqlite:///{settings.data_path / 'playground.db'}"
     )
+    ledger = Ledger(database, settings.monthly_budget_usd)
     providers = _providers(settings)
     if "gemini" in providers:  # the price tables load beside the start, not before the first answer
         model, today = catalogue.gemini_models()[0].name, datetime.now(UTC).date()
@@ -65,17 +77,21 @@ def build(settings: Settings) -> App:
     return App(
         settings=settings,
         database=database,
-        ledger=Ledger(database, settings.monthly_budget_usd),
+        ledger=ledger,
+        batches=Batches(database, ledger),
         usage=UsageLog(database),
         conversations=Conversations(database),
         marks=Marks(database),
         presets=Presets(database),
         plans=Plans(database),
+        speed_tests=SpeedTests(database),
         jobs=Jobs(database),
         job_rows=JobRows(database),
         uploads=Uploads(database, settings.data_path / "uploads"),
         prices=catalogue.prices(),
         models=Models(providers, _bulk(settings, providers), _off(settings)),
+        library=OllamaLibrary(settings.ollama_host, max(settings.model_timeout_s, READ_ALL_S)),
+        gemini_batch=_gemini_batch(settings),
     )
 
 
@@ -123,6 +139,17 @@ def _gemini(settings: Settings, retired: bool) -> Provider:
     from lib.providers.gemini import Gemini
 
     return Gemini(key, settings.gemini_base_url, wait_s, known)
+
+
+def _gemini_batch(settings: Settings) -> Batching | None:
+    """Google's Batch API, which the retired SDK does not have."""
+    retired = settings.gemini_sdk == "google-generativeai" or not find_spec("google.genai")
+    if retired or not settings.google_api_key:
+        return None
+    from lib.providers.gemini_batch import GeminiBatch
+
+    key = settings.google_api_key.get_secret_value()
+    return GeminiBatch(key, settings.gemini_base_url, settings.model_timeout_s)
 
 
 def _off(settings: Settings) -> dict[str, list[ModelInfo]]:

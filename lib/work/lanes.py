@@ -14,9 +14,9 @@ THIS_MACHINE = "this machine"
 def machines(settings: Settings, info: ModelInfo) -> frozenset[str]:
     """The machines that may compute a model's answers; none is known of an API."""
     if info.provider == "ollama":
-        return frozenset(map(_machine, settings.ollama_host))
+        return frozenset(map(machine, settings.ollama_host))
     if info.provider == "vllm":
-        return frozenset(map(_machine, settings.vllm_base_url or ()))
+        return frozenset(map(machine, settings.vllm_base_url or ()))
     return frozenset({THIS_MACHINE} if info.provider == "embedded" else ())
 
 
@@ -26,7 +26,8 @@ def queue(settings: Settings, infos: Sequence[ModelInfo]) -> list[list[int]]:
     return [[i for i in range(n) if used[i] & used[n]] for n in range(len(used))]
 
 
-def _machine(url: str) -> str:
+def machine(url: str) -> str:
+    """The machine an address leads to; every way to write loopback is this one."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return THIS_MACHINE

@@ -21,7 +21,7 @@ from tests.browser.conftest import PASSWORD, READY, Site, start_site, until_heal
 from tests.browser.hostile_texts import MODEL, NAME, PICTURES, SYNTAX, TAGS
 from tests.browser.test_chat import OLLAMA, answer, ask, attach, footer
 from tests.browser.test_classify import DONE, choose, run
-from tests.fakes import FakeServer, ollama
+from tests.fakes import FakeServer
 from tests.unit.picture_site import Site as Listener
 from tests.unit.picture_site import send, serving
 
@@ -73,10 +73,10 @@ class Trap:
 
 @pytest.fixture(scope="module")
 def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trap]:
-    with serving() as listener, FakeServer() as fake, pytest.MonkeyPatch.context() as patch:
+    with serving() as listener, FakeServer() as fake:
         evil = f"http://evil.localhost:{listener.port}"
         model = MODEL.replace("EVIL", evil)
-        patch.setitem(ollama.MODELS, model, ollama.MODELS["gemma3:4b"])
+        fake.ollama.installed[model] = fake.ollama.installed["gemma3:4b"]
         settings = {"APP_PASSWORD": PASSWORD, "OLLAMA_HOST": fake.url, "EMBEDDED_MODEL": "off"}
         site = until_healthy(start_site(tmp_path_factory.mktemp("trap"), **settings))
         yield Trap(site, listener)

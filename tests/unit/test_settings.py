@@ -20,6 +20,7 @@ TABLE: dict[str, tuple[object, str, object]] = {
     "GEMINI_BASE_URL": (None, "http://127.0.0.1:9/", "http://127.0.0.1:9"),
     "GEMINI_GRPC_TARGET": (None, "[::1]:9", "[::1]:9"),
     "OLLAMA_HOST": (["http://127.0.0.1:11434"], "gpu", ["http://gpu:11434"]),
+    "OLLAMA_PULL": ([], "gemma3:4b, phi4", ["gemma3:4b", "phi4:latest"]),
     "VLLM_BASE_URL": (None, "http://a:1/v1, http://b:2/v1/", ["http://a:1/v1", "http://b:2/v1"]),
     "VLLM_API_KEY": (None, "hunter2", "hunter2"),
     "EMBEDDED_MODEL": (None, "off", "off"),
