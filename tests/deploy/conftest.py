@@ -11,11 +11,17 @@ import pytest
 from tests.browser.conftest import ROOT, Site, free_port
 
 # All that the script calls; a slim Debian image has them.
-TOOLS = ["bash", "dirname", "env", "setsid", "sh", "sleep", "tail", "timeout"]
-# As a container's first process, the script must reap what others leave. This gives it that duty.
-AS_FIRST_PROCESS = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execv(sys.argv[1], sys.argv[1:])"
-)
+TOOLS = ["bash", "dirname", "env", "setsid", "sh", "sleep", "timeout"]
+# As a container's first process, the script must reap what others leave. This gives it that duty,
+# and the signals as a container has them: bash cannot trap what is ignored from the start, as
+# SIGHUP is under nohup.
+AS_FIRST_PROCESS = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(36, 1)
+for told in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(told, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 # Stands in for Streamlit, and like it ends by the signal it got, after some work.
 APP_ENDS = (

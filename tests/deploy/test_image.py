@@ -72,9 +72,15 @@ def test_everything_copied_is_there():
     assert [source for source in sources if is_ignored(source)] == []
 
 
-@pytest.mark.parametrize("kept", [".env", ".git/config", "data/password", "tests/conftest.py"])
-def test_nothing_else_can_get_in(kept: str):
-    """Keys, data and history stay at home even if somebody writes `COPY . .`."""
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ".env", ".git/config", "data/password", "tests/conftest.py",
+        ".streamlit/secrets.toml", "lib/.env", "lib/web/.env.local",
+    ],
+)  # fmt: skip
+def test_data_history_and_usual_key_files_stay_at_home(kept: str):
+    """Even if somebody writes `COPY . .`, and inside the folders that are copied."""
     assert is_ignored(Path(kept))
 
 

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import Site, free_port
 from tests.deploy.conftest import (
     APP_ENDS,
     APP_SAYS,
@@ -27,6 +29,39 @@ def children(process: int) -> list[int]:
     ]
 
 
+def until_alone(site: Site, app: int) -> None:
+    """Nothing but the app is left of what the script started."""
+    until = time.monotonic() + 5
+    while children(site.process.pid) != [app]:
+        assert time.monotonic() < until, site.log
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [["ollama asked"], ["app asked", "app ended", "ollama asked"]],
+    ids=["two signals", "four signals"],
+)
+def test_told_again_it_ends_as_told_once(moments: list[str], run: Run, ollama: Write):
+    """A late signal, whatever is ending just then, breaks off nothing and changes no exit code."""
+    ollama(
+        """trap 'echo "ollama asked to end"; sleep 0.4; echo "ollama ended"; exit' TERM""",
+        OLLAMA_SAYS,
+        FOR_EVER,
+    )
+    site = run()
+    both = [process_of(name, site) for name in ("app", "ollama")]
+    site.process.send_signal(signal.SIGTERM)
+    for moment, how in zip(moments, [signal.SIGHUP, signal.SIGINT, signal.SIGTERM], strict=False):
+        site.wait_for_log(moment)
+        site.process.send_signal(how)
+    site.process.wait(timeout=10)
+
+    assert site.process.returncode == 0
+    assert site.log.endswith("app asked to end\napp ended\nollama asked to end\nollama ended\n")
+    assert not any(map(runs, both))
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_stops_both_and_the_app_first(how: int, run: Run, ollama: Write):
     """Told to stop, it lets the app end its work, then ends Ollama, and says 0."""
@@ -41,14 +76,19 @@ def test_it_stops_both_and_the_app_first(how: int, run: Run, ollama: Write):
 
 
 def test_who_ignores_the_signal_is_killed_in_time(run: Run, ollama: Write, app: Write):
-    """Docker gives ten seconds; neither the app nor Ollama nor what they began is left then."""
+    """Docker gives ten seconds; neither the app nor Ollama nor what they began is left then,
+    however often it is told."""
     ollama(DEAF, OLLAMA_SAYS, FOR_EVER)
     app(DEAF, "sh -c 'echo \"helper is process $$:\"; sleep 60' &", APP_SAYS, FOR_EVER)
     site = run()
     all_three = [process_of(name, site) for name in ("app", "ollama", "helper")]
-    took_s = site.stop()
+    started = time.monotonic()
+    for how in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        site.process.send_signal(how)
+        time.sleep(1)
+    site.stop()
 
-    assert took_s < 10
+    assert time.monotonic() - started < 10
     assert site.process.returncode == 128 + signal.SIGKILL
     assert not any(map(runs, all_three))
 
@@ -95,10 +135,11 @@ def test_it_ends_as_the_app_ends(code: int, run: Run, ollama: Write, app: Write)
 def test_ollama_listens_on_loopback_with_its_models_on_the_volume(run: Run, ollama: Write):
     """Ollama has no login, and its own image tells it to listen everywhere."""
     ollama(OLLAMA_ENDS, OLLAMA_SAYS, FOR_EVER)
-    site = run(OLLAMA_HOST="0.0.0.0")
+    port = free_port()
+    site = run(OLLAMA_HOST=f"0.0.0.0:{port}")
     said = site.wait_for_log("ollama is process .*")[0].partition(": ")[2]
 
-    assert said == f"serve on 127.0.0.1:11434, models in {site.log_file.parent}/volume/ollama"
+    assert said == f"serve on 127.0.0.1:{port}, models in {site.log_file.parent}/volume/ollama"
 
 
 def test_what_ollama_is_told_wins(run: Run, ollama: Write):
@@ -109,15 +150,43 @@ def test_what_ollama_is_told_wins(run: Run, ollama: Write):
     assert site.wait_for_log("told .*")[0] == "told /models 9 2m"
 
 
-@pytest.mark.parametrize(("installed", "host"), [(False, ""), (True, "http://10.0.0.9:11434")])
-def test_the_app_may_be_alone(installed: bool, host: str, run: Run, ollama: Write):
-    """Without an Ollama here, or with one elsewhere, nothing but the app is started."""
-    if installed:
-        ollama(OLLAMA_ENDS, OLLAMA_SAYS, FOR_EVER)
-    site = run(OLLAMA_HOST=host)
+def test_with_an_ollama_elsewhere_none_is_started(run: Run, ollama: Write):
+    """Whoever names another machine's means that one."""
+    ollama(OLLAMA_ENDS, OLLAMA_SAYS, FOR_EVER)
+    site = run(OLLAMA_HOST="http://10.0.0.9:11434")
     app = process_of("app", site)
 
     assert children(site.process.pid) == [app]
+
+
+def test_without_ollama_it_says_so_and_runs(run: Run):
+    """In one line: an installer that failed is seen here, and nothing else is wrong."""
+    site = run()
+    app = process_of("app", site)
+    site.wait_for_log(r"(?m)^No ollama in PATH: the app runs without one\.$")
+    until_alone(site, app)
+    site.stop()
+
+    assert site.process.returncode == 0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_ollama_that_runs_already_is_used(address: str, run: Run, ollama: Write):
+    """Ollama's installer may have set up a service: a second one could not listen there."""
+    ollama(OLLAMA_ENDS, OLLAMA_SAYS, FOR_EVER)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as other:
+        port = other.getsockname()[1]
+        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        site = run(OLLAMA_HOST=f"http://{host}")
+        app = process_of("app", site)
+        site.wait_for_log("Ollama answers .*")
+        until_alone(site, app)
+        site.stop()
+
+    assert f"Ollama answers at {host} already: the app uses that one.\n" in site.log
+    assert "ollama is process" not in site.log
+    assert site.process.returncode == 0
 
 
 def test_the_app_is_served_as_make_run_does(run: Run):
