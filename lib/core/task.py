@@ -39,7 +39,8 @@ class Task:
 class RowResult:
     """What one row got: a label or an error code; both None: not asked yet.
 
-    Counts, `cost_usd` and `latency_ms` add up all calls the row took; None is unknown.
+    Counts, `cost_usd` and `latency_ms` add up all calls the row took; None is unknown. A call in a
+    batch took from the batch's sending until its answers were fetched.
     `confidence` is 0-1, from log-probabilities or votes. `model` is the full id.
     """
 

@@ -6,7 +6,7 @@ after a kill, on any machine, and nothing is sent or paid for twice.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from lib.store import batch_sql as sql
 from lib.store.database import Database, to_json
-from lib.store.ledger import Ledger, new_id
+from lib.store.job_rows import Answered, store_in
+from lib.store.ledger import Ledger, Outcome, new_id
 
 End = Literal["collected", "failed", "expired", "cancelled", "refused"]
-BatchState = Literal["sending", "waiting"] | End
+Sending = Literal["sending", "waiting"] | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Batch:
     id: str
     job: str
     chunk: int
-    state: BatchState
+    state: Sending
     name: str | None
     calls: dict[str, tuple[int, ...]]
     created: float
@@ -68,40 +70,64 @@ class Batches:
                 "id": batch, "job": job, "chunk": chunk, "rows": len(made.rows),
                 "calls": to_json(calls), "created": _iso(now), "tried": now,
             }  # fmt: skip
-            connection.execute(_ADD, values)
+            connection.execute(sql.ADD, values)
             return made
 
         return self._database.share(write)
 
     def open(self, job: str, chunk: int) -> list[Batch]:
         """Those of a chunk that have not ended, oldest first."""
-        return self._read(_OPEN, {"job": job, "chunk": chunk})
+        return self._read(sql.OPEN, {"job": job, "chunk": chunk})
 
     def stray(self) -> list[Batch]:
         """Those that have not ended, and whose job is cancelled or gone: nobody waits for them."""
-        return self._read(_STRAY, {})
+        return self._read(sql.STRAY, {})
 
-    def any_open(self, job: str | None = None) -> bool:
-        """Whether one (of the job) has not ended: it may cost less than it has reserved."""
+    def any_open(self) -> bool:
+        """Whether one has not ended, whoever's it is."""
         with self._database.read() as connection:
-            return connection.execute(_ANY, {"job": job}).first() is not None
+            return connection.execute(sql.ANY).first() is not None
+
+    def any_awaited(self, job: str | None = None) -> bool:
+        """Whether a job that goes on (this one) waits for one: that may yet cost less than it has
+        reserved. One of a job that stands still keeps its reservation, for ever maybe."""
+        with self._database.read() as connection:
+            return connection.execute(sql.AWAITED, {"job": job}).first() is not None
+
+    def age_s(self, batch: Batch) -> float:
+        """Seconds since it was last sent, as far as machines' clocks agree."""
+        return max(0.0, self.now() - batch.tried)
 
     def try_now(self, batch: str) -> bool:
         """It is about to be sent (again); False: somebody else knows better by now."""
-        return self._change(_TRY, {"id": batch, "now": self.now()})
+        return self._change(sql.TRY, {"id": batch, "now": self.now()})
 
     def sent(self, batch: str, name: str) -> bool:
-        """The provider has it, under this name; False: nobody waits for it any more."""
-        return self._change(_SENT, {"id": batch, "name": name})
+        """The provider has it, under this name; False: nobody waits for it under that one."""
+        return self._change(sql.SENT, {"id": batch, "name": name})
 
-    def end(self, batch: str, state: End) -> bool:
-        """It is over, once; False: it was already."""
-        return self._change(_END, {"id": batch, "state": state, "now": _iso(self.now())})
+    def end(
+        self, batch: Batch, state: End, calls: Mapping[str, Outcome], rows: Sequence[Answered]
+    ) -> bool:
+        """It is over, and so are its calls; what its rows got is stored: all of it at once.
+
+        False: somebody else ended it before, and nothing was changed.
+        """
+
+        def write(connection: sa.Connection) -> bool:
+            values = {"id": batch.id, "state": state, "now": _iso(self.now())}
+            if not connection.execute(sql.END, values).rowcount:
+                return False
+            self._ledger.close_many(connection, calls)
+            store_in(connection, batch.job, rows)
+            return True
+
+        return self._database.share(write)
 
     def forget(self) -> None:
         """What has ended of jobs that are gone."""
         with self._database.write() as connection:
-            connection.execute(_FORGET)
+            connection.execute(sql.FORGET)
 
     def _change(self, statement: sa.TextClause, values: dict[str, Any]) -> bool:
         with self._database.write() as connection:
@@ -120,29 +146,3 @@ def _batch(row: Any) -> Batch:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-IS_OPEN = "state IN ('sending', 'waiting')"
-_ADD = sa.text(
-    "INSERT INTO batches (id, job, chunk, state, rows_sent, calls, created, tried)"
-    " VALUES (:id, :job, :chunk, 'sending', :rows, :calls, :created, :tried)"
-)
-_OPEN = sa.text(
-    f"SELECT * FROM batches WHERE job = :job AND chunk = :chunk AND {IS_OPEN} ORDER BY created, id"
-)
-_STRAY = sa.text(
-    f"SELECT * FROM batches WHERE {IS_OPEN} AND NOT EXISTS"
-    " (SELECT 1 FROM jobs WHERE jobs.id = batches.job AND jobs.state <> 'cancelled')"
-)
-_ANY = sa.text(
-    f"SELECT 1 FROM batches WHERE {IS_OPEN} AND (job = :job OR :job IS NULL) LIMIT 1"
-).bindparams(sa.bindparam("job", type_=sa.Text))
-_TRY = sa.text("UPDATE batches SET tried = :now WHERE id = :id AND state = 'sending'")
-_SENT = sa.text(
-    "UPDATE batches SET state = 'waiting', name = :name WHERE id = :id AND state = 'sending'"
-)
-_END = sa.text(f"UPDATE batches SET state = :state, ended = :now WHERE id = :id AND {IS_OPEN}")
-_FORGET = sa.text(
-    f"DELETE FROM batches WHERE NOT ({IS_OPEN}) AND NOT EXISTS"
-    " (SELECT 1 FROM jobs WHERE jobs.id = batches.job)"
-)

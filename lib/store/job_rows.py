@@ -112,28 +112,7 @@ class JobRows:
         A result without label or error only says what an unfinished row took so far.
         """
 
-        def write(connection: sa.Connection) -> None:
-            found = connection.execute(job_sql.THERE, {"job": job}).one_or_none()
-            if found is None:
-                return
-            total: dict[str, Any] = dict.fromkeys(job_sql.SUMMED, 0) | {"rows": 0, "failed": 0}
-            for one in answered:
-                values = job_sql.columns(job, one.row.n, one.row.gold, one.key, one.result)
-                if not connection.execute(job_sql.STORE, values).rowcount:
-                    continue
-                copies = 0
-                if one.result.finished:
-                    copies = 1
-                if one.result.finished and found.twins:
-                    copies += connection.execute(job_sql.STORE_TWINS, values).rowcount
-                total["rows"] += copies
-                total["failed"] += copies if one.result.error else 0
-                for name in job_sql.SUMMED:  # unknown stays unknown, whatever is added to it
-                    known = total[name] is not None and values[name] is not None
-                    total[name] = total[name] + values[name] if known else None
-            connection.execute(job_sql.COUNT, {**total, "job": job})
-
-        self._database.share(write)
+        self._database.share(lambda connection: store_in(connection, job, answered))
 
     def results(self, job: str, rows_total: int) -> Iterator[RowResult]:
         """One for every row of the file, in order; rows not asked yet have an empty one."""
@@ -194,6 +173,29 @@ class JobRows:
                 return
             yield found
             last = found[-1]["n"]
+
+
+def store_in(connection: sa.Connection, job: str, answered: Sequence[Answered]) -> None:
+    """As `JobRows.store`, in a shared transaction of the caller's; nothing for a deleted job."""
+    found = connection.execute(job_sql.THERE, {"job": job}).one_or_none()
+    if found is None:
+        return
+    total: dict[str, Any] = dict.fromkeys(job_sql.SUMMED, 0) | {"rows": 0, "failed": 0}
+    for one in answered:
+        values = job_sql.columns(job, one.row.n, one.row.gold, one.key, one.result)
+        if not connection.execute(job_sql.STORE, values).rowcount:
+            continue
+        copies = 0
+        if one.result.finished:
+            copies = 1
+        if one.result.finished and found.twins:
+            copies += connection.execute(job_sql.STORE_TWINS, values).rowcount
+        total["rows"] += copies
+        total["failed"] += copies if one.result.error else 0
+        for name in job_sql.SUMMED:  # unknown stays unknown, whatever is added to it
+            known = total[name] is not None and values[name] is not None
+            total[name] = total[name] + values[name] if known else None
+    connection.execute(job_sql.COUNT, {**total, "job": job})
 
 
 def key_of(model: str, task: Mapping[str, Any], text: str) -> str:

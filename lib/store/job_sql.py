@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from lib.core.chat import Usage
 from lib.core.task import RowResult
-from lib.store.batches import IS_OPEN
+from lib.store.batch_sql import IS_OPEN
 from lib.store.ledger import to_pico, to_usd
 
 SUMMED = ("input_tokens", "output_tokens", "thinking_tokens", "cached_tokens", "cost_picousd")

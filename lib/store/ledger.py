@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -146,21 +147,26 @@ class Ledger:
         return len(self._late)
 
     def _settle(self, call: str, outcome: Outcome) -> None:
-        cost = None if outcome.cost_usd is None else to_pico(outcome.cost_usd)
-        facts = sql.columns(outcome)
+        self._database.share(lambda connection: self.close_many(connection, {call: outcome}))
 
-        def write(connection: sa.Connection) -> None:
-            find = {"id": call}
-            row = connection.execute(sql.FIND, find).one()
-            keep = row.reserved_picousd if cost is None and not outcome.released else 0
-            ended = {**facts, **find, "cost": cost, "keep": keep}
-            if connection.execute(sql.CLOSE, ended).rowcount:
-                settled = {"cost": cost or 0, "freed": row.reserved_picousd - keep}
-                connection.execute(sql.SETTLE, {**settled, "month": row.month})
-                if row.job is not None:
-                    connection.execute(sql.SETTLE_IN_JOB, {**settled, "job": row.job})
-
-        self._database.share(write)
+    def close_many(self, connection: sa.Connection, ended: Mapping[str, Outcome]) -> None:
+        """As `close`, for calls that end together, at once or not at all. In a shared transaction
+        only, so that nobody else closes one of them meanwhile."""
+        found = connection.execute(sql.UNENDED, {"calls": list(ended)}).all()
+        rows, sums = [], defaultdict[tuple[str, str | None], Counter[str]](Counter)
+        for call in found:
+            outcome = ended[call.id]
+            cost = None if outcome.cost_usd is None else to_pico(outcome.cost_usd)
+            keep = call.reserved_picousd if cost is None and not outcome.released else 0
+            rows.append(sql.columns(outcome) | {"id": call.id, "cost": cost, "keep": keep})
+            freed = call.reserved_picousd - keep
+            sums[call.month, call.job].update(cost=cost or 0, freed=freed)
+        if rows:
+            connection.execute(sql.CLOSE, rows)
+        for (month, job), settled in sums.items():
+            connection.execute(sql.SETTLE, {**settled, "month": month})
+            if job is not None:
+                connection.execute(sql.SETTLE_IN_JOB, {**settled, "job": job})
 
     def in_flight(self, longest_s: float, job: str | None = None) -> bool:
         """Whether a call (of the job) is under way anywhere.

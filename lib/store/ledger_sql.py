@@ -18,6 +18,9 @@ OPEN = sa.text(
     " VALUES (:id, :started, :month, :model, :source, :finish, :reserve, :job)"
 )
 FIND = sa.text("SELECT month, reserved_picousd, job, total_ms FROM calls WHERE id = :id")
+UNENDED = sa.text(
+    "SELECT id, month, reserved_picousd, job FROM calls WHERE id IN :calls AND total_ms IS NULL"
+).bindparams(sa.bindparam("calls", type_=sa.Text, expanding=True))
 CLOSE = sa.text(
     "UPDATE calls SET finish = :finish, error = :error, input_tokens = :input,"
     " output_tokens = :output, thinking_tokens = :thinking, cached_tokens = :cached,"

@@ -6,21 +6,29 @@ job, and rows without a usable one are asked again in single calls.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NoReturn
 
 from lib.core.batch import BatchAnswer, Batching, BatchState, Unkeyed
-from lib.core.errors import AppError, NotConfigured, NotFound, TimedOut, Unreachable
+from lib.core.errors import (
+    AppError,
+    Busy,
+    NotConfigured,
+    NotFound,
+    StorageFailed,
+    TimedOut,
+    Unreachable,
+)
 from lib.core.task import RowResult
 from lib.providers.line import HungUp
 from lib.store.batches import Batch, End
 from lib.store.jobs import Job
 from lib.work.app import App
 from lib.work.asker import HOPELESS, Asked
-from lib.work.batch_calls import close_answered, close_failed, give_up
-from lib.work.batch_send import Sender
-from lib.work.caller import Halt, Stopped
+from lib.work.batch_calls import Ending, give_up
+from lib.work.batch_send import Sender, is_unreadable
+from lib.work.caller import STORAGE_S, Halt, Stopped
 from lib.work.chunk_rows import ChunkRows
 from lib.work.crew import Crew
 from lib.work.tally import Pending
@@ -30,6 +38,7 @@ log = logging.getLogger(__name__)
 FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at a batch, growing
 GROWTH = 1.5
 STUCK_S = 26 * 3600.0  # Google means to answer within 24 hours
+MOST_UNREADABLE = 10  # in a row: over three minutes of looks
 RUNNING = (BatchState.PENDING, BatchState.RUNNING)
 _AGAIN = "Resume the job: the rows that have no answer go into a new batch."
 
@@ -54,24 +63,50 @@ class BatchChunk:
         self._provider = batching(self._app)
         self._sender = Sender(crew, self._provider, rows, job.id, chunk)
         self._pause_s = FIRST_LOOK_S
+        self._error: AppError | None = None  # the first one that ends the job
+        self._unreadable: Counter[str] = Counter()  # replies in a row, by batch
 
     def run(self) -> bool:
-        """Whether all rows were settled; False: the crew was stopped. Raises what ends the job."""
+        """Whether all rows were settled; False: the crew was stopped.
+
+        Raises what ends the job, once what else was sent has ended and is collected.
+        """
         try:
             while self._round():
                 pass
         except (Stopped, HungUp):
             return False
+        if self._error:
+            raise self._error
         return True
 
     def _round(self) -> bool:
         """Send what is left, then wait until something ends; False: nothing is left."""
-        complete = self._send()
-        waiting = self._app.batches.open(self._job, self._chunk)
-        if complete and not waiting:
-            return False
-        self._wait(waiting)
+        try:
+            complete = self._send_unless_failed()
+            waiting = self._app.batches.open(self._job, self._chunk)
+            if self._error:  # what was not sent yet is sent when the job is resumed
+                waiting = [batch for batch in waiting if batch.name]
+            if complete and not waiting:
+                return False
+            self._wait(waiting)
+        except (Busy, StorageFailed):  # what was sent waits at Google meanwhile
+            self._crew.asker.wait(STORAGE_S)
         return True
+
+    def _send_unless_failed(self) -> bool:
+        try:
+            return self._error is not None or self._send()
+        except (Busy, StorageFailed):
+            raise
+        except Halt as halt:
+            self._fail(halt.error)
+        except AppError as error:
+            self._fail(error)
+        return True
+
+    def _fail(self, error: AppError) -> None:
+        self._error = self._error or error
 
     def _send(self) -> bool:
         """Whether everything was sent; the rest has to wait for room."""
@@ -99,7 +134,7 @@ class BatchChunk:
                 return
 
     def _ends(self, batch: Batch) -> bool:
-        """Look at a batch, and take in how it ended if it has; raises when that was badly."""
+        """Look at a batch, and take in how it ended if it has."""
         state = self._look(batch)
         if state in RUNNING:
             return False
@@ -107,9 +142,9 @@ class BatchChunk:
             return self._collect(batch)
         if state is BatchState.EXPIRED:
             late = TimedOut("Gemini did not answer a batch of this job in time.", hint=_AGAIN)
-            self._lose(batch, "expired", late)
+            return self._lose(batch, "expired", late)
         broken = Unreachable("Gemini ended a batch of this job without answers.", hint=_AGAIN)
-        self._lose(batch, "failed", broken)
+        return self._lose(batch, "failed", broken)
 
     def _look(self, batch: Batch) -> BatchState:
         state, name = BatchState.RUNNING, batch.name or ""
@@ -122,11 +157,21 @@ class BatchChunk:
             raise
         except AppError as error:  # it may pass, and the batch goes on meanwhile
             log.info("a batch could not be looked at: %s", error.code)
-        if state in RUNNING and self._app.batches.now() - batch.created > STUCK_S:
+            hopeless = self._is_hopeless(batch, error)
+        else:
+            hopeless = False
+            if state in RUNNING:
+                del self._unreadable[batch.id]
+        if state in RUNNING and (hopeless or self._app.batches.age_s(batch) > STUCK_S):
             with suppress(AppError), self._crew.at_work():
                 self._provider.cancel(name)
-            return BatchState.EXPIRED
+            return BatchState.FAILED if hopeless else BatchState.EXPIRED
         return state
+
+    def _is_hopeless(self, batch: Batch, error: AppError) -> bool:
+        """Whether what Google says of a batch cannot be read, and that was so all the time."""
+        self._unreadable[batch.id] += is_unreadable(error)
+        return self._unreadable[batch.id] >= MOST_UNREADABLE
 
     def _collect(self, batch: Batch) -> bool:
         """Take its answers in; False when they cannot be had just now."""
@@ -135,59 +180,58 @@ class BatchChunk:
             with self._crew.at_work():
                 answers = self._provider.answers(name)
         except (NotFound, Unkeyed) as error:
-            self._lose(batch, "failed", error)
+            return self._lose(batch, "failed", error)
         except HOPELESS:
             raise
         except AppError as error:
             log.info("a batch could not be fetched: %s", error.code)
-            return False
+            return self._is_hopeless(batch, error) and self._lose(batch, "failed", error)
         with self._crew.at_work():
-            again, halt = self._take_in(batch, answers)
+            again = self._take_in(batch, answers)
         with suppress(AppError), self._crew.at_work():
             self._provider.delete(name)
-        if halt:
-            raise halt.error
-        if again:
+        if again and not self._error:
             self._ask_singly(again)
         return True
 
     def _take_in(
         self, batch: Batch, answers: Mapping[str, BatchAnswer | AppError]
-    ) -> tuple[list[Pending], Halt | None]:
-        """Store what is settled; the rows to ask again, and why the whole job must stop, if so."""
-        rows, halt = self._rows.all(), None
+    ) -> list[Pending]:
+        """Store what came of it; the rows to ask again."""
+        rows = self._rows.all()
         if not rows:  # the job was deleted
             raise Stopped
+        ending, halt = Ending(self._app, batch, rows), None
         settled: list[tuple[Pending, RowResult]] = []
         again: list[Pending] = []
-        for call, numbers in batch.calls.items():
-            asked_for = [rows[n] for n in numbers]
+        for call in batch.calls:
             try:
-                asked = self._judge(batch, call, answers.get(call), asked_for)
+                asked = self._judge(ending, call, answers.get(call))
             except Halt as raised:
-                halt = raised
+                halt = halt or raised
                 continue
             settled += asked.settled
             again += asked.again
-        self._crew.store(settled)
-        self._app.batches.end(batch.id, "collected")
-        return again, halt
+        if not ending.store("collected", settled):
+            return []
+        if halt:
+            self._fail(halt.error)
+        return again
 
-    def _judge(
-        self, batch: Batch, call: str, answer: BatchAnswer | AppError | None, rows: list[Pending]
-    ) -> Asked:
-        ms = (self._app.batches.now() - batch.created) * 1000
+    def _judge(self, ending: Ending, call: str, answer: BatchAnswer | AppError | None) -> Asked:
+        rows = ending.rows_of(call)
         if isinstance(answer, BatchAnswer):
-            read = close_answered(self._app, self._choice, call, answer, rows, ms)
-            return self._crew.asker.read(rows, read)
+            return self._crew.asker.read(rows, ending.answered(self._choice, call, answer))
         error = answer or Unreachable("A batch came back without an answer to this request.")
-        close_failed(self._app, call, error, rows, ms)
+        ending.failed(call, error)
         return self._crew.asker.excuse(rows, error)
 
     def _ask_singly(self, rows: list[Pending]) -> None:
         if not self._crew.run(rows):
             raise Stopped
 
-    def _lose(self, batch: Batch, state: End, error: AppError) -> NoReturn:
-        give_up(self._app, batch, self._rows.all(), error, state)
-        raise error
+    def _lose(self, batch: Batch, state: End, error: AppError) -> bool:
+        """It has ended without answers, and that ends the job; True."""
+        if give_up(self._app, batch, self._rows.all(), error, state):
+            self._fail(error)
+        return True

@@ -1,19 +1,29 @@
 """Rows of a chunk on their way into batches: cut, reserved, written down, and handed over once."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 from lib.core.batch import Batching, weight
 from lib.core.chat import Request
-from lib.core.errors import AppError, JobOverBudget, NoConnection, OverBudget, RateLimited
+from lib.core.errors import (
+    AppError,
+    BadInput,
+    BadReply,
+    Broke,
+    JobOverBudget,
+    NoConnection,
+    OverBudget,
+    RateLimited,
+)
 from lib.core.prices import BATCH
 from lib.store.batches import Batch
 from lib.work.ask import check_reads, most_it_can_cost
 from lib.work.asker import HOPELESS
 from lib.work.batch_calls import give_up
+from lib.work.caller import Stopped
 from lib.work.chunk_rows import ChunkRows
 from lib.work.crew import Crew
 from lib.work.pace import backoff_s
@@ -22,9 +32,15 @@ from lib.work.tally import Pending
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 15_000_000  # of one batch; Google takes 20 MB of requests that are sent inline
-MOST_AT_ONCE = 4  # batches of one chunk; Google keeps a hundred of a project
+MOST_ROWS = 2000  # of one batch: they are stored in one transaction, and others wait for its end
+MOST_AT_ONCE = 10  # batches of one chunk; Google keeps a hundred of a project
 LISTED_S = 30.0  # how long a batch that was taken may be missing in the provider's list
 FIND_EVERY_S = 2.0
+
+
+def is_unreadable(error: AppError) -> bool:
+    """Whether an answer made no sense; a server that failed inside may be well again soon."""
+    return isinstance(error, BadReply) and not isinstance(error, Broke)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +89,14 @@ class Sender:
         raised.
         """
         name, tries, self.retry_s = None, 0, 0.0
-        if requests is None and batch.id not in self._absent:
-            sent_by = batch.tried + self._app.settings.model_timeout_s
-            name = self._find(batch, sent_by + LISTED_S)
+        if requests is None:
+            if batch.id not in self._absent:
+                sent_by = batch.tried + self._app.settings.model_timeout_s
+                name = self._find(batch, sent_by + LISTED_S)
+            requests = {} if name else self._requests(batch)
         while name is None and self._app.batches.try_now(batch.id):
             try:
-                name = self._submit(batch, requests or self._requests(batch))
+                name = self._submit(batch, requests)
             except AppError as error:
                 if isinstance(error, RateLimited) and error.retryable:
                     self._absent.add(batch.id)
@@ -89,32 +107,37 @@ class Sender:
                 if not error.costs_nothing:
                     name = self._find(batch, self._app.batches.now() + LISTED_S)
         if name and not self._app.batches.sent(batch.id, name):
-            with suppress(AppError), self._crew.at_work():  # it was cancelled meanwhile
+            with suppress(AppError), self._crew.at_work():  # cancelled meanwhile, or sent twice
                 self._provider.cancel(name)
         return True
 
     def _cut(self, rows: list[Pending]) -> Iterator[list[Part]]:
         """Batches that the provider takes in one piece."""
         parts: list[Part] = []
-        total = 0
+        size = count = 0
         for part in self._parts(rows):
-            size = weight(part.request)
-            if parts and total + size > MOST_BYTES:
+            size += weight(part.request)
+            count += len(part.rows)
+            if parts and (size > MOST_BYTES or count > MOST_ROWS):
                 yield parts
-                parts, total = [], 0
+                parts, size, count = [], weight(part.request), len(part.rows)
             parts.append(part)
-            total += size
         if parts:
             yield parts
 
     def _parts(self, rows: list[Pending]) -> Iterator[Part]:
         """A row whose picture cannot be read is settled at once, without a call."""
-        left = iter(rows)
-        while group := list(islice(left, rows[0].most)):
+        left = deque(rows)
+        while left:
+            group = [left.popleft() for _ in range(min(left[0].most, len(left)))]
             try:
-                yield Part(group, self._request(group))
+                request = self._request(group)
             except AppError as error:
-                self._crew.store(self._crew.asker.excuse(group, error).settled)
+                asked = self._crew.asker.excuse(group, error)
+                self._crew.store(asked.settled)
+                left.extendleft(reversed(asked.again))
+            else:
+                yield Part(group, request)
 
     def _request(self, rows: list[Pending]) -> Request:
         return check_reads(self._app, self._choice.info, self._crew.asker.request(rows))
@@ -122,9 +145,16 @@ class Sender:
     def _requests(self, batch: Batch) -> dict[str, Request]:
         """Those of a batch that was written down before: the same rows ask the same again."""
         rows = self._rows.all()
-        return {
-            call: self._request([rows[n] for n in numbers]) for call, numbers in batch.calls.items()
-        }
+        if not rows:  # the job was deleted
+            raise Stopped
+        try:
+            return {
+                call: self._request([rows[n] for n in numbers])
+                for call, numbers in batch.calls.items()
+            }
+        except BadInput as error:
+            give_up(self._app, batch, rows, error, "refused")
+            raise
 
     def _begin(self, parts: list[Part]) -> Batch | None:
         """The batch with as much as can be paid for; None when others may yet cost less."""
@@ -137,7 +167,7 @@ class Sender:
         except OverBudget as error:
             job = self._job if isinstance(error, JobOverBudget) else None
             longest_s = self._app.settings.model_timeout_s
-            if self._app.batches.any_open(job) or self._app.ledger.in_flight(longest_s, job):
+            if self._app.batches.any_awaited(job) or self._app.ledger.in_flight(longest_s, job):
                 return None
             raise
 
@@ -146,7 +176,10 @@ class Sender:
             return self._provider.submit(self._choice.info.name, requests, batch.id)
 
     def _find(self, batch: Batch, until: float) -> str | None:
-        """The batch's name at the provider; None when it is not in its list even at this time."""
+        """The batch's name at the provider; None when it is not in its list even at this time.
+
+        Raises when the list cannot be read by then: it may be there, so it is not sent again.
+        """
         while True:
             now = self._app.batches.now()
             try:
@@ -158,6 +191,8 @@ class Sender:
                 raise
             except AppError as error:  # it may pass
                 log.info("the list of batches could not be read: %s", error.code)
+                if now >= until and is_unreadable(error):
+                    raise
             self._crew.asker.wait(FIND_EVERY_S)
 
     def _bear(self, batch: Batch, error: AppError, tries: int) -> None:

@@ -10,13 +10,15 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
 from lib.store.jobs import ACTIVE, Job
+from lib.store.storage_errors import in_our_words
 from lib.work.app import App
-from lib.work.batch_sweep import call_off
+from lib.work.batch_sweep import Sweep
 from lib.work.job_runs import JobRuns
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ log = logging.getLogger(__name__)
 APPLICATION_VERSION = "1"
 NAME, QUEUE, BATCH_QUEUE = "playground", "job-chunks", "batch-chunks"
 CHUNKS_AT_ONCE = 4  # per job and machine: rows enough that no thread waits while one chunk ends
-BATCH_CHUNKS_AT_ONCE = 25  # they wait for hours, and need little more than a thread meanwhile
+BATCH_CHUNKS_AT_ONCE = 10  # they wait for hours; with all their batches what Google keeps
 POLL_S = 0.2
 BEAT_S = 2.0
 NOTICED_S = BEAT_S + 1.0
@@ -46,15 +48,19 @@ class Durable:
         self.runs = _runs = JobRuns(app)
         logging.getLogger("dbos").setLevel(logging.WARNING)
         config = self._config()
-        _register_queue(config["system_database_url"] or "")
+        with in_our_words():
+            _register_queue(config["system_database_url"] or "")
         if not self._shared:
             app.jobs.restart_clocks()
         elif self._beat() > 1:
             time.sleep(NOTICED_S)  # the others make room first: together they keep a job's bound
-        _launch(config)
+        with in_our_words():
+            _launch(config)
         self.runs.watch()
         self._stuck: set[tuple[str, int]] = set()
-        threading.Thread(target=self._keep_looking, daemon=True).start()
+        # The network gets a thread of its own: who does not beat for ten seconds counts as dead.
+        for look in (self._look_around, Sweep(app, self.runs.closing).run):
+            threading.Thread(target=self._repeat, args=(look,), daemon=True).start()
 
     def _take_up_stuck(self) -> None:
         """A running job that DBOS has nothing left to do for, twice in a row, begins anew with what
@@ -118,14 +124,16 @@ class Durable:
             "console_log_level": "WARNING",
         }
 
-    def _keep_looking(self) -> None:
+    def _look_around(self) -> None:
+        if self._shared:
+            self._beat()
+            self._take_over()
+        self._take_up_stuck()
+
+    def _repeat(self, look: Callable[[], None]) -> None:
         while not self.runs.closing.wait(BEAT_S):
             try:
-                if self._shared:
-                    self._beat()
-                    self._take_over()
-                self._take_up_stuck()
-                call_off(self._app)
+                look()
             except Exception as error:
                 log.warning("no look around was possible: %s", type(error).__name__)
 

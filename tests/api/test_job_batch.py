@@ -168,7 +168,7 @@ def test_cancelling_ends_the_batch_at_google(api: Api, fake: FakeServer) -> None
     assert steer(api, job, "cancel").json()["state"] == "cancelled"
 
     until(lambda: batch.id in fake.batches.cancelled, "the end of the batch at Google")
-    until(lambda: not api.app.batches.any_open(job), "its end here")
+    until(lambda: not api.app.batches.open(job, 0), "its end here")
     assert fields(api, job)["cost_usd"] is None
     assert api.app.jobs.get(job).reserved_usd > 0
     assert column(rows_of(api, job), "label") == [None] * 6
@@ -182,7 +182,7 @@ def test_deleting_a_paused_job_ends_the_batch_at_google(api: Api, fake: FakeServ
     assert api.delete(f"/jobs/{job}").status_code == 200
 
     until(lambda: batch.id in fake.batches.cancelled, "the end of the batch at Google")
-    until(lambda: not api.app.batches.any_open(job), "its end here")
+    until(lambda: not api.app.batches.open(job, 0), "its end here")
 
 
 @pytest.mark.parametrize(

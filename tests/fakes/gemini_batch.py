@@ -22,8 +22,10 @@ from tests.fakes.talk import fold
 from tests.fakes.wire import Reply
 
 AT_CREATION = frozenset({"rate_limited", "quota", "bad_request", "unavailable"})
-# `lost`: it is made, but the client is told of an error. `unkeyed`: answers lack their metadata.
-FAULTS = AT_CREATION | {"lost", "expired", "failed", "stuck", "unkeyed"}
+# `lost`: it is made, but the client is told of an error; `late`: the client is told LATE_S later.
+# `unkeyed`: answers lack their metadata. `clings`: it may not be cancelled.
+FAULTS = AT_CREATION | {"lost", "late", "expired", "failed", "stuck", "unkeyed", "clings"}
+LATE_S = 0.5
 PATH = re.compile(r"/(?:v1|v1beta)/(?:models/([^/:]+):batchGenerateContent|batches(?:/([^/:]+))?)")
 CANCEL = ":cancel"
 USUAL_S = 0.05
@@ -85,9 +87,12 @@ class GeminiBatches:
         if match is None:
             return _refused("missing")
         model, name = match.groups()
+        if model:
+            with self._lock:
+                fault, reply = self._create(unquote(model), body["batch"])
+            time.sleep(LATE_S if fault == "late" else 0)
+            return reply
         with self._lock:
-            if model:
-                return self._create(unquote(model), body["batch"])
             if name is None:
                 return self._list(headers[":path"])
             kept = self._kept.get(f"batches/{name}")
@@ -100,7 +105,7 @@ class GeminiBatches:
                 return Reply(200, {})
             return Reply(200, self._operation(kept))
 
-    def _create(self, model: str, batch: dict[str, Any]) -> Reply:
+    def _create(self, model: str, batch: dict[str, Any]) -> tuple[str, Reply]:
         asks = [
             (read_ask(model, one["request"], stream=False), one.get("metadata", {}))
             for one in batch["inputConfig"]["requests"]["requests"]
@@ -108,14 +113,15 @@ class GeminiBatches:
         texts = " ".join(text for ask, _ in asks for text in ask.texts)
         fault = self._fault(asks)
         if fault in AT_CREATION or not known(model):
-            return _refused(fault or "missing", model)
+            return fault, _refused(fault or "missing", model)
         takes = _TAKES.search(texts)
         name = f"batches/fake-{next(self._numbers)}"
         takes_s = float(takes[1]) if takes else USUAL_S
         kept = Kept(name, batch["displayName"], model, asks, fault, takes_s)
         self._kept[name] = kept
         self.made.append(kept.display_name)
-        return _refused("unavailable") if fault == "lost" else Reply(200, self._operation(kept))
+        told = _refused("unavailable") if fault == "lost" else Reply(200, self._operation(kept))
+        return fault, told
 
     def _fault(self, asks: list[tuple[Ask, dict[str, Any]]]) -> str:
         new = {ask.last for ask, _ in asks} - self._seen
@@ -135,6 +141,8 @@ class GeminiBatches:
         return Reply(200, {"operations": page} | more)
 
     def _cancel(self, kept: Kept) -> Reply:
+        if kept.fault == "clings":
+            return _refused("bad_request")
         if kept.state in ("PENDING", "RUNNING"):
             kept.cancelled = True
             self.cancelled.append(kept.display_name)

@@ -5,13 +5,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from lib.store.jobs import Job
-from lib.work import batch_chunk, batch_send
+from lib.work import durable
 from lib.work.app import App
 from lib.work.jobs import JobDesk
 from tests.fakes import FakeServer
+from tests.unit.batch_chunks import quick
 from tests.unit.builders import running, wait_until
 from tests.unit.crews import fresh
 from tests.unit.test_job_runs import begin, ends, in_a_thread
@@ -19,9 +19,7 @@ from tests.unit.test_job_runs import begin, ends, in_a_thread
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_chunk, "FIRST_LOOK_S", 0.02)
-    monkeypatch.setattr(batch_send, "FIND_EVERY_S", 0.02)
-    monkeypatch.setattr(batch_send, "LISTED_S", 0.05)
+    quick(monkeypatch)
 
 
 @contextmanager
@@ -38,59 +36,31 @@ def sent(app: App, desk: JobDesk, text: str) -> Job:
     return job
 
 
-def check_goes_on(fake: FakeServer, folder: Path, job: Job, made: int) -> None:
-    """A new process ends the job, and so many batches were made for it in all."""
-    before = len(fake.batches.made)
-    with process(fake, folder) as (app, desk):
-        desk.wake()
-        found = ends(app, job)
-
-        assert (found.state, found.rows_done, found.calls) == ("done", 6, 6)
-        assert found.cost_usd == sum(row["cost_usd"] for row in app.ledger.rows())
-        assert len(fake.batches.made) - before == made
-
-
 @in_a_thread
 def test_a_restart_collects_what_was_sent(fake: FakeServer, tmp_path: Path) -> None:
     """Nothing is sent again, and closing does not wait for Google."""
     with process(fake, tmp_path) as (app, desk):
         job = sent(app, desk, "#takes=1")
 
-    check_goes_on(fake, tmp_path, job, made=0)
-
-
-@in_a_thread
-def test_a_batch_whose_name_was_not_kept_is_found(fake: FakeServer, tmp_path: Path) -> None:
-    """A kill just after Google took it: it is there under our own name, and not paid for twice."""
+    made = len(fake.batches.made)
     with process(fake, tmp_path) as (app, desk):
-        job = sent(app, desk, "#takes=0.5")
-        desk.close()
-        with app.database.write() as connection:
-            connection.execute(sa.text("UPDATE batches SET state = 'sending', name = NULL"))
+        desk.wake()
+        found = ends(app, job)
 
-    check_goes_on(fake, tmp_path, job, made=0)
-
-
-@in_a_thread
-def test_a_batch_that_was_not_taken_is_sent(fake: FakeServer, tmp_path: Path) -> None:
-    """Written down and turned away: the next process hands over the same batch."""
-    with process(fake, tmp_path) as (app, desk):
-        job = begin(app, desk, 6, fresh("#batch=rate_limited"), batch=True)
-        assert wait_until(lambda: app.batches.open(job.id, 0))
-        (batch,) = app.batches.open(job.id, 0)
-
-    check_goes_on(fake, tmp_path, job, made=1)
-    assert fake.batches.made[-1] == batch.id
+        assert (found.state, found.rows_done, found.calls) == ("done", 6, 6)
+        assert found.cost_usd == sum(row["cost_usd"] for row in app.ledger.rows())
+    assert len(fake.batches.made) == made
 
 
 @in_a_thread
 def test_a_job_cancelled_while_nobody_looked_is_called_off(
-    fake: FakeServer, tmp_path: Path
+    fake: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next start cancels its batch at Google; what it may have cost stays reserved."""
     with process(fake, tmp_path) as (app, desk):
         job = sent(app, desk, "#batch=stuck")
         (batch,) = app.batches.open(job.id, 0)
+    monkeypatch.setattr(durable, "BEAT_S", 0.1)
     with process(fake, tmp_path) as (app, desk):
         app.jobs.move(job.id, ("running",), "cancelled")
         desk.wake()

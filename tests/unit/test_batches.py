@@ -7,10 +7,13 @@ import pytest
 from lib.core.chat import Usage
 from lib.core.errors import JobOverBudget, OverBudget
 from lib.core.spec import parse
+from lib.core.task import RowResult
 from lib.store.batches import Batch, Batches
 from lib.store.database import Database
-from lib.store.jobs import Jobs
-from lib.store.ledger import Ledger
+from lib.store.job_rows import Answered, JobRows
+from lib.store.jobs import Jobs, State
+from lib.store.ledger import Ledger, Month
+from lib.work.tally import FREE
 from tests.unit.builders import CENT, GEMINI, Clock, paid
 
 ASKS = [((n,), CENT) for n in range(5)]
@@ -62,9 +65,9 @@ def test_a_job_tells_what_waits(database: Database) -> None:
 
     assert (waiting.rows, waiting.batches) == (10, 2)
     assert waiting.since == "2023-11-14T22:13:20.000+00:00"
-    store.batches.end(first.id, "collected")
+    store.batches.end(first, "collected", {}, ())
     assert store.jobs.all()[0].waiting.since == "2023-11-14T22:14:20.000+00:00"
-    store.batches.end(second.id, "expired")
+    store.batches.end(second, "expired", {}, ())
     assert store.jobs.get("job").waiting.batches == 0
 
 
@@ -100,13 +103,54 @@ def test_a_batch_is_sent_once_and_ends_once(database: Database) -> None:
     assert store.batches.try_now(batch.id)
     assert store.batches.open("job", 0)[0].tried == store.clock.time
     assert store.batches.sent(batch.id, "batches/1")
+    assert store.batches.sent(batch.id, "batches/1"), "two learned it, each in its own way"
     assert not store.batches.sent(batch.id, "batches/2")
     assert not store.batches.try_now(batch.id)
     (kept,) = store.batches.open("job", 0)
     assert (kept.state, kept.name, kept.created) == ("waiting", "batches/1", batch.created)
-    assert store.batches.end(batch.id, "collected")
-    assert not store.batches.end(batch.id, "cancelled")
+    store.clock.time += 7
+    assert store.batches.age_s(kept) == 7
+    assert store.batches.end(batch, "collected", {}, ())
+    assert not store.batches.end(batch, "cancelled", {}, ())
     assert not store.batches.any_open()
+
+
+def test_a_batch_ends_with_its_calls_and_rows(database: Database) -> None:
+    """All at once; who comes second changes nothing of it."""
+    store, rows = Store(database), JobRows(database)
+    rows.add("job", [(f"text {n}", None) for n in range(5)], 5)
+    batch = store.begin()
+    row, *_ = rows.all("job", 0)
+    answered = Answered(row, RowResult("a", None, None, GEMINI, FREE, CENT / 5), "key")
+    *cheap, last = batch.calls
+    calls = {call: paid(CENT / 5) for call in cheap} | {last: paid(None)}
+
+    assert store.batches.end(batch, "collected", calls, [answered])
+    late = {call: paid(CENT) for call in batch.calls}
+    assert not store.batches.end(batch, "cancelled", late, [answered])
+    job = store.jobs.get("job")
+    assert (job.rows_done, job.cost_usd) == (1, CENT / 5)
+    assert (job.spent_usd, job.reserved_usd) == (4 * CENT / 5, CENT)
+    assert store.ledger.month() == Month(4 * CENT / 5, CENT)
+    assert [call["cost_usd"] for call in store.ledger.rows()] == [CENT / 5] * 4 + [None]
+
+
+@pytest.mark.parametrize(
+    ("state", "awaited"),
+    [("running", True), ("paused", False), ("failed", False), ("cancelled", False)],
+)
+def test_who_waits_for_a_batch(database: Database, state: State, awaited: bool) -> None:
+    """A job that goes on; nothing becomes cheaper while one stands still."""
+    store = Store(database)
+    assert not store.batches.any_awaited()
+    store.begin()
+    assert store.batches.any_awaited(), "its job is queued"
+    store.jobs.begin("job", 1)
+    store.jobs.move("job", ("running",), state)
+
+    assert store.batches.any_awaited() == store.batches.any_awaited("job") == awaited
+    assert not store.batches.any_awaited("another")
+    assert store.batches.any_open()
 
 
 def test_batches_of_cancelled_and_deleted_jobs_are_stray(database: Database) -> None:
@@ -120,7 +164,7 @@ def test_batches_of_cancelled_and_deleted_jobs_are_stray(database: Database) -> 
     store.jobs.delete("job")
     store.batches.forget()
     assert [one.id for one in store.batches.stray()] == [batch.id]
-    store.batches.end(batch.id, "cancelled")
+    store.batches.end(batch, "cancelled", {}, ())
     store.batches.forget()
 
     assert store.batches.stray() == store.batches.open("job", 0) == []
