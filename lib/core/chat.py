@@ -65,7 +65,8 @@ class Request:
     one of these texts; the provider holds the model to it as far as it can, so check it.
     `raw` says that each message is a whole prompt, to be sent without a chat template; the choices'
     log-probabilities are averaged over them. `ignore_eos`: write all `max_tokens`, where the server
-    knows how.
+    knows how. `host` is the base URL of the one server to ask, of a provider that `HasHosts`; None:
+    whichever has the least to do.
     """
 
     model: str
@@ -84,6 +85,7 @@ class Request:
     media_resolution: Resolution | None = None
     stream: bool = True
     ignore_eos: bool = False
+    host: str | None = field(default=None, repr=False)  # it may hold a password
 
     @property
     def modalities(self) -> frozenset[Modality]:
@@ -196,6 +198,20 @@ class Provider(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HasHosts(Protocol):
+    """A provider of one server or several, which `Request.host` chooses from."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Their base URLs, in the order of the setting."""
+        ...
+
+    def having(self, model: str) -> list[str]:
+        """The base URLs of those that listed the model, dead ones last; empty: none listed it."""
+        ...
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lib.core.chat import Finish, Request, Usage
-from lib.core.errors import AppError, AuthFailed, BadInput, QuotaExhausted
+from lib.core.errors import AppError, BadInput, QuotaExhausted
 from lib.providers.wire import from_status
 
 WHO = "Gemini"
@@ -71,10 +71,7 @@ def error(
     """Google's status and error details (RetryInfo, QuotaFailure, ErrorInfo as dicts)."""
     details = list(details)
     if any(detail.get("reason") == "API_KEY_INVALID" for detail in details):
-        return AuthFailed(
-            f"{WHO} did not accept this server's key.",
-            hint="Put a working key in GOOGLE_API_KEY and start again.",
-        )
+        return from_status(401, WHO, model)
     if status == 429 and any("PerDay" in quota for quota in _quotas(details)):
         return QuotaExhausted(f"This key's daily quota for {model} is used up.")
     delays = [_seconds(str(detail["retryDelay"])) for detail in details if "retryDelay" in detail]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from lib.core.chat import Event, ModelInfo
-from lib.core.errors import AppError, ModelMissing, NoConnection, TimedOut, Unreachable
+from lib.core.errors import AppError, BadInput, ModelMissing, NoConnection, TimedOut, Unreachable
 from lib.providers.breaker import Breaker
 
 Answer = TypeVar("Answer")
@@ -66,6 +66,7 @@ class Hosts(Generic[Client]):
     Only hosts that listed a model are asked for it, unless none did. One that refuses the
     connection has got nothing of the call, and one that lost the model has done nothing for it: the
     next host takes it. Any other failure comes out, for no call is repeated behind anybody's back.
+    A call that names its host goes there or nowhere.
     """
 
     def __init__(
@@ -76,22 +77,33 @@ class Hosts(Generic[Client]):
         self._hosts = [_Host(*one, Breaker(now)) for one in clients.items()]
         self._turn = 0
 
+    def having(self, model: str) -> list[str]:
+        """The addresses that listed a model, dead ones last."""
+        found = [host for host in self._hosts if model in host.has]
+        return [host.address for host in sorted(found, key=lambda host: not host.breaker.admits)]
+
     def stream(
-        self, model: str, ask: Callable[[str, Client], Generator[Event, None, None]]
+        self,
+        model: str,
+        ask: Callable[[str, Client], Generator[Event, None, None]],
+        only: str | None = None,
     ) -> Generator[Event, None, None]:
         """What `ask(address, client)` yields, from the least busy host that takes the call."""
-        left = self._with_model(model)
+        left = self._named(only) if only else self._with_model(model)
         while True:
             with self._visit(model, left) as (host, answered):
                 with contextlib.closing(ask(host.address, host.client)) as events:
                     yield from itertools.islice(events, 1)
                     answered()
+                    left.clear()  # half an answer is never begun again elsewhere
                     yield from events
                 return
 
-    def call(self, model: str, ask: Callable[[str, Client], Answer]) -> Answer:
+    def call(
+        self, model: str, ask: Callable[[str, Client], Answer], only: str | None = None
+    ) -> Answer:
         """What `ask(address, client)` returns, from the least busy host that takes the call."""
-        left = self._with_model(model)
+        left = self._named(only) if only else self._with_model(model)
         while True:
             with self._visit(model, left) as (host, _):
                 return ask(host.address, host.client)
@@ -119,6 +131,12 @@ class Hosts(Generic[Client]):
 
     def _with_model(self, model: str) -> list[_Host[Client]]:
         return [host for host in self._hosts if model in host.has] or list(self._hosts)
+
+    def _named(self, address: str) -> list[_Host[Client]]:
+        found = [host for host in self._hosts if host.address == address]
+        if not found:
+            raise BadInput("host: that is none of our servers.")
+        return found
 
     @contextlib.contextmanager
     def _visit(

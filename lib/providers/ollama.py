@@ -23,7 +23,18 @@ from lib.core.chat import (
 from lib.core.errors import AppError, BadReply
 from lib.core.thinking import named_levels
 from lib.providers.hosts import Clients, Hosts
-from lib.providers.ollama_sdk import LIST_S, WHO, client, context_tokens, ollama, reads, translate
+from lib.providers.line import Line
+from lib.providers.ollama_sdk import (
+    LIST_S,
+    WHO,
+    Facts,
+    client,
+    facts,
+    in_time,
+    named,
+    ollama,
+    translate,
+)
 from lib.providers.ollama_wire import arguments, surely_cut, window
 from lib.providers.wire import our_errors
 
@@ -45,14 +56,22 @@ class Ollama:
         self._asking = {host: threading.Lock() for host in hosts}
         self._show = functools.lru_cache(maxsize=256)(self._shown)
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(self._hosts.clients)
+
+    def having(self, model: str) -> list[str]:
+        return self._hosts.having(model)
+
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        return self._hosts.stream(request.model, functools.partial(self._ask, request))
+        ask = functools.partial(self._ask, request)
+        return self._hosts.stream(request.model, ask, request.host)
 
     def _ask(
         self, request: Request, host: str, clients: Clients[ollama.Client]
     ) -> Generator[Event, None, None]:
         with clients.with_room() as free, our_errors(WHO, request.model, translate):
-            tokens = window(request, context_tokens(self._facts(host, request.model)))
+            tokens = window(request, self._facts(host, request.model).context_tokens)
             chunks = free.chat(**arguments(request, tokens))
             if not request.stream:
                 yield from _events(iter([chunks]), request)
@@ -60,15 +79,15 @@ class Ollama:
             with closing(chunks):
                 yield from _events(chunks, request)
 
-    def _shown(self, host: str, model: str, _minute: int) -> ollama.ShowResponse | None:
+    def _shown(self, host: str, model: str, _minute: int) -> Facts:
         try:
             with our_errors(WHO, model, translate):
-                return self._listing[host].show(model)
+                return facts(self._listing[host], model)
         except AppError:
-            return None
+            return Facts()
 
-    def _facts(self, host: str, model: str) -> ollama.ShowResponse | None:
-        """What the server says of a model; None when it does not, the call itself will tell why."""
+    def _facts(self, host: str, model: str) -> Facts:
+        """What the server says of a model; none when it does not, the call itself will tell why."""
         with self._asking[host]:  # hundreds of calls that begin together ask once
             return self._show(host, model, int(time.monotonic() // SHOWN_S))
 
@@ -79,18 +98,22 @@ class Ollama:
         return found
 
     def _list(self, host: str) -> list[ModelInfo]:
-        with our_errors(WHO, "", translate):
-            names = sorted(model.model or "" for model in self._listing[host].list().models)
-            return [self._info(host, name) for name in names]
+        line = Line(LIST_S)
+        with line.held(), our_errors(WHO, "", translate):
+            names = named(self._listing[host], "/api/tags")
+            # What a slow server has not told of its models by then is not waited for.
+            return [
+                self._info(name, self._facts(host, name) if in_time(line) else Facts())
+                for name in names
+            ]
 
-    def _info(self, host: str, name: str) -> ModelInfo:
-        shown = self._facts(host, name)
-        levels = _levels(name, shown)
+    def _info(self, name: str, known: Facts) -> ModelInfo:
+        levels = _levels(name, known)
         return ModelInfo(
             self.name,
             name,
-            input=reads(name, shown),
-            context_tokens=context_tokens(shown),
+            input=known.reads(name),
+            context_tokens=known.context_tokens,
             thinking=levels,
             thinks=bool(levels),
         )
@@ -108,12 +131,12 @@ def _why_empty(silent: list[AppError]) -> str:
     return "Ollama has no model yet. Get one with «ollama pull gemma3:4b»."
 
 
-def _levels(name: str, shown: ollama.ShowResponse | None) -> tuple[Thinking, ...]:
+def _levels(name: str, known: Facts) -> tuple[Thinking, ...]:
     """What `think` can say: on and off, and three words to gpt-oss, which cannot be switched off.
 
     Ollama refuses `think` for a model without the capability.
     """
-    if "thinking" not in ((shown.capabilities if shown else None) or ()):
+    if "thinking" not in (known.can or ()):
         return ()
     return ("low", "medium", "high") if named_levels(name) else ("off", "high")
 

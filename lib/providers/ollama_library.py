@@ -3,8 +3,6 @@
 import functools
 import re
 from collections.abc import Generator
-from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from lib.core.chat import Request
@@ -17,10 +15,24 @@ from lib.core.errors import (
     Unreachable,
     Unsupported,
 )
+from lib.core.heard import clean, whole
 from lib.core.model_tag import checked_tag
 from lib.core.station import HostedModel, HostReport
 from lib.providers import reports
-from lib.providers.ollama_sdk import LIST_S, WHO, client, context_tokens, ollama, reads, translate
+from lib.providers.line import Line
+from lib.providers.ollama_pull import PullStep, steps
+from lib.providers.ollama_sdk import (
+    LIST_S,
+    WHO,
+    Facts,
+    asked,
+    client,
+    facts,
+    in_time,
+    named,
+    ollama,
+    translate,
+)
 from lib.providers.ollama_wire import window
 from lib.providers.wire import our_errors, transport_error
 
@@ -32,16 +44,6 @@ _HINTS: dict[type[AppError], str] = {
     TimedOut: "See whether that server is overloaded, or start it again.",
 }
 _NO_MANIFEST = re.compile(r"manifest: (file does not exist|4\d\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class PullStep:
-    """A word on a download. `status` is Ollama's own; bytes are of the one file `digest` names."""
-
-    status: str
-    digest: str | None = None
-    total_bytes: int | None = None
-    done_bytes: int | None = None
 
 
 class OllamaLibrary:
@@ -72,8 +74,8 @@ class OllamaLibrary:
     def names(self, host: str) -> frozenset[str]:
         """The models a host has, each with its tag."""
         self._check_host(host)
-        with our_errors(WHO, "", _why):
-            return frozenset(model.model or "" for model in self._asking[host].list().models)
+        with Line(LIST_S).held(), our_errors(WHO, "", _why):
+            return frozenset(named(self._asking[host], "/api/tags"))
 
     def pull(self, host: str, model: str) -> Generator[PullStep, None, None]:
         """Download a model, or what is missing of it; ends when the host has it.
@@ -81,7 +83,8 @@ class OllamaLibrary:
         Closing the generator hangs up, and Ollama stops and keeps what it has. So does hanging up
         the thread's line, also while Ollama is silent.
         """
-        return self._pull(*self._aim(host, model))
+        tag = self.checked(host, model)
+        return self._pull(self._acting[host], tag)
 
     def delete(self, host: str, model: str) -> None:
         client, tag = self._aim(host, model)
@@ -93,7 +96,7 @@ class OllamaLibrary:
         first question load it again. It stays as long as OLLAMA_KEEP_ALIVE says."""
         client, tag = self._aim(host, model)
         with our_errors(WHO, tag, _why):
-            tokens = window(Request(tag, ()), context_tokens(client.show(tag)))
+            tokens = window(Request(tag, ()), facts(client, tag).context_tokens)
             client.generate(tag, options={"num_ctx": tokens})
 
     def unload(self, host: str, model: str) -> None:
@@ -112,68 +115,64 @@ class OllamaLibrary:
             raise BadInput("host: that is none of our Ollama servers.", hint="Set OLLAMA_HOST.")
 
     def _aim(self, host: str, model: str) -> tuple[ollama.Client, str]:
-        """Whom to ask, and for what."""
-        tag = self.checked(host, model)
-        return self._acting[host], tag
+        """Whom to ask, and for which model of those it has."""
+        self._check_host(host)
+        return self._acting[host], checked_tag(model, anywhere=True)
 
     def _pull(self, client: ollama.Client, tag: str) -> Generator[PullStep, None, None]:
         with our_errors(WHO, tag, _why_no_pull):
-            steps: Any = client.pull(tag, stream=True)  # a generator, its types say less
-            with closing(steps):
+            # Not by the client's own call, which reads a line without end until memory has one.
+            with client._client.stream("POST", "/api/pull", json={"model": tag}) as answer:
                 step = None
-                for step in steps:
-                    yield PullStep(step.status or "", step.digest, step.total, step.completed)
+                for step in steps(answer.iter_bytes()):
+                    yield step
             if step is None or step.status != "success":
                 raise Unreachable(f"{WHO} ended the download before it was done.")
 
     def _report(self, host: str) -> HostReport:
-        client = self._asking[host]
-        with our_errors(WHO, "", _why):
-            # The client has no call for the version, hence the private name.
-            version = client._client.get("/api/version").json()["version"]
-            loaded = {one.model: one for one in client.ps().models}
+        """What is not known of its models when the time is up stays unknown for now."""
+        client, line = self._asking[host], Line(LIST_S)
+        with line.held(), our_errors(WHO, "", _why):
+            version = clean(asked(client, "GET", "/api/version").get("version"))
+            loaded = named(client, "/api/ps")
             models = tuple(
-                self._describe(host, model, loaded.get(model.model))
-                for model in sorted(client.list().models, key=lambda model: model.model or "")
+                _described(name, model, loaded.get(name), self._facts(host, name, model, line))
+                for name, model in named(client, "/api/tags").items()
             )
-        return HostReport(self.shown(host), WHO, str(version), models)
+        return HostReport(self.shown(host), WHO, version, models)
 
-    def _describe(
-        self,
-        host: str,
-        model: ollama.ListResponse.Model,
-        loaded: ollama.ProcessResponse.Model | None,
-    ) -> HostedModel:
-        name, details = model.model or "", model.details
-        facts = self._facts(host, name, model.digest)
-        return HostedModel(
-            name,
-            size_bytes=_whole(model.size),
-            parameters=(details and details.parameter_size) or None,
-            quantisation=(details and details.quantization_level) or None,
-            context_tokens=context_tokens(facts),
-            input=reads(name, facts),
-            loaded=loaded is not None,
-            memory_bytes=_whole(loaded.size) if loaded else None,
-            gpu_bytes=_whole(loaded.size_vram) if loaded else None,
-            window_tokens=loaded.context_length if loaded else None,
-        )
-
-    def _facts(self, host: str, name: str, digest: str | None) -> ollama.ShowResponse | None:
-        """What the server says of a model; None when it does not, which is no reason to fail."""
+    def _facts(self, host: str, name: str, model: dict[str, Any], line: Line) -> Facts:
+        """What the server says of a model; none when it does not, which is no reason to fail."""
         try:
             with our_errors(WHO, name, _why):
-                return self._shown(host, name, digest)
+                if in_time(line):
+                    return self._shown(host, name, clean(model.get("digest")))
         except AppError:
-            return None
+            pass
+        return Facts()
 
-    def _show(self, host: str, name: str, _digest: str | None) -> ollama.ShowResponse:
+    def _show(self, host: str, name: str, _digest: str | None) -> Facts:
         """Asked once: it stays true as long as the digest is the same."""
-        return self._asking[host].show(name)
+        return facts(self._asking[host], name)
 
 
-def _whole(size: int | None) -> int | None:
-    return None if size is None else int(size)
+def _described(
+    name: str, model: dict[str, Any], loaded: dict[str, Any] | None, known: Facts
+) -> HostedModel:
+    details, memory = model.get("details"), loaded or {}
+    said = details if isinstance(details, dict) else {}
+    return HostedModel(
+        name,
+        size_bytes=whole(model.get("size")),
+        parameters=clean(said.get("parameter_size")),
+        quantisation=clean(said.get("quantization_level")),
+        context_tokens=known.context_tokens,
+        input=known.reads(name),
+        loaded=loaded is not None,
+        memory_bytes=whole(memory.get("size")),
+        gpu_bytes=whole(memory.get("size_vram")),
+        window_tokens=whole(memory.get("context_length")),
+    )
 
 
 def _why(error: Exception, model: str) -> AppError | None:

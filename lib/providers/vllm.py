@@ -5,6 +5,7 @@ from collections.abc import Generator
 import openai
 
 from lib.core.chat import NO_MODEL, Event, Modality, ModelInfo, Request
+from lib.core.heard import clean, is_name, whole
 from lib.core.station import ENGINES, HostReport
 from lib.core.thinking import named_levels
 from lib.providers import reports
@@ -39,8 +40,15 @@ class VLLM:
         self._listing = {host: OpenAIWire(WHO, host, key, LIST_S) for host in hosts}
         self._reads = reads
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(self._hosts.clients)
+
+    def having(self, model: str) -> list[str]:
+        return self._hosts.having(model)
+
     def stream(self, request: Request) -> Generator[Event, None, None]:
-        return self._hosts.stream(request.model, lambda _, host: host.stream(request))
+        return self._hosts.stream(request.model, lambda _, host: host.stream(request), request.host)
 
     def count(self, request: Request) -> int | None:
         """As the server's tokenizer counts.
@@ -53,6 +61,7 @@ class VLLM:
         return self._hosts.call(
             request.model,
             lambda address, host: host.count(request, f"{_root(address)}/tokenize", "count"),
+            request.host,
         )
 
     def models(self) -> list[ModelInfo]:
@@ -79,22 +88,23 @@ class VLLM:
         except (openai.OpenAIError, ValueError):
             return None
         version = answer.get("version") if isinstance(answer, dict) else None
-        return version if isinstance(version, str) else None
+        return clean(version)
 
     def _list(self, host: str) -> list[ModelInfo]:
-        return [self._info(model.id, model) for model in self._listing[host].list()]
+        with Line(LIST_S).held():
+            models = self._listing[host].list()
+        return [self._info(model.id, model) for model in models if is_name(model.id)]
 
     def reads(self, name: str) -> tuple[Modality, ...]:
         return self._reads or by_name(name)
 
     def _info(self, name: str, model: object) -> ModelInfo:
         window = (getattr(model, "model_extra", None) or {}).get("max_model_len")
-        context = window if isinstance(window, int) else None
         return ModelInfo(
             self.name,
             name,
             input=self.reads(name),
-            context_tokens=context,
+            context_tokens=whole(window) or None,
             thinking=levels_by_name(name),
             thinks=thinks_by_name(name),
         )

@@ -53,6 +53,9 @@ def client_options(timeout_s: float) -> dict[str, Any]:
     }
 
 
+_KEYS = {"Gemini": "GOOGLE_API_KEY", "vLLM": "VLLM_API_KEY"}  # the settings that hold them
+
+
 def from_status(
     status: int, who: str, model: str, retry_after_s: float | None = None, down: str | None = None
 ) -> AppError:
@@ -61,7 +64,9 @@ def from_status(
     `down` is what to do when the server is there but cannot serve.
     """
     if status in (401, 403):
-        return AuthFailed(f"{who} did not accept this server's key.")
+        setting = _KEYS.get(who)
+        hint = setting and f"Put a working key in {setting} and start again."
+        return AuthFailed(f"{who} did not accept this server's key.", hint)
     if status == 404 and not model:
         return Unreachable(f"{who} does not know the call for its models.")
     if status == 404:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lib.core.heard import clean, whole
+
 # https://docs.nvidia.com/deploy/nvidia-smi/index.html; without units memory is in MiB.
 COMMAND = (
     "nvidia-smi",
@@ -98,11 +100,15 @@ def _abandon(process: subprocess.Popen[str]) -> None:
 def _gpu(line: str) -> MachineGpu | None:
     """A line such as «NVIDIA GeForce RTX 4090, 24564, 512, 550.54»; a cell may be «[N/A]»."""
     cells = [cell.strip() for cell in line.rsplit(",", 3)]
-    if len(cells) != 4 or not cells[0] or (memory := _bytes(cells[1])) is None:
+    if len(cells) != 4:
         return None
-    name, _, used, driver = cells
-    return MachineGpu(name, memory, _bytes(used), driver if driver[:1].isdigit() else None)
+    name, memory, used = clean(cells[0]), _bytes(cells[1]), _bytes(cells[2])
+    if name is None or not memory:
+        return None
+    return MachineGpu(name, memory, used, clean(cells[3]) if cells[3][:1].isdigit() else None)
 
 
 def _bytes(mib: str) -> int | None:
-    return int(mib) * MIB if mib.isascii() and mib.isdigit() else None
+    # Python refuses to read a number of thousands of digits.
+    known = mib.isascii() and mib.isdigit() and len(mib) < 20
+    return whole(int(mib) * MIB) if known else None

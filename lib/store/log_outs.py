@@ -7,9 +7,6 @@ import sqlalchemy as sa
 
 from lib.store.database import Database
 
-# Read again and again, so bounded. Only who knows the password can add more, one login at a time.
-MOST = 10_000
-
 
 class LogOuts:
     """Ids of ended logins, each kept until its cookie would have expired anyway.
@@ -27,10 +24,12 @@ class LogOuts:
         self._late.save(login, until)
 
     def all(self) -> dict[str, float]:
-        """Until when each of them counts; the newest `MOST`."""
+        """Until when each of them counts.
+
+        All of them, however many: one that is left out would open its cookie again.
+        """
         with self._database.read() as connection:
-            rows = connection.execute(_ALL, {"now": self._now(), "most": MOST}).all()
-        return {row.login: row.until for row in rows}
+            return {login: until for login, until in connection.execute(_ALL, {"now": self._now()})}
 
     def _write(self, login: str, until: float) -> None:
         with self._database.write() as connection:
@@ -38,9 +37,7 @@ class LogOuts:
             connection.execute(_ADD, {"login": login, "until": until})
 
 
-_ALL = sa.text(
-    "SELECT login, until FROM ended_logins WHERE until > :now ORDER BY until DESC LIMIT :most"
-)
+_ALL = sa.text("SELECT login, until FROM ended_logins WHERE until > :now")
 _SWEEP = sa.text("DELETE FROM ended_logins WHERE until <= :now")
 _ADD = sa.text(
     "INSERT INTO ended_logins (login, until) VALUES (:login, :until) ON CONFLICT DO NOTHING"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from lib.core.chat import Done, Event, Finish, Usage
+from lib.core.heard import clean, plausible
 from lib.core.prices import Rates, machine_cost
 from lib.providers.line import Line
 from lib.work.app import App
@@ -59,9 +60,9 @@ class Meter:
 
     def take(self, event: Event) -> None:
         if isinstance(event, Usage):
-            self.usage = event
+            self.usage = plausible(event)
         elif isinstance(event, Done):
-            self.done = event
+            self.done = replace(event, version=clean(event.version))
         else:
             self.last = self.now()
             self.first = self.first or self.last

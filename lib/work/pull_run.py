@@ -37,6 +37,7 @@ class Pull:
     eta_s: float | None = None
     error: AppError | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended: datetime | None = None
 
 
 class PullRun:
@@ -68,7 +69,14 @@ class PullRun:
 
     def _run(self) -> None:
         state, error = self._outcome()
-        final = replace(self.pull, state=state, error=error, bytes_per_s=None, eta_s=None)
+        final = replace(
+            self.pull,
+            state=state,
+            error=error,
+            bytes_per_s=None,
+            eta_s=None,
+            ended=datetime.now(UTC),
+        )
         try:
             self._ended(final)
         except Exception as problem:  # whatever its end sets off, it has ended

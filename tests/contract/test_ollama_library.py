@@ -19,7 +19,8 @@ from lib.core.errors import (
 )
 from lib.core.station import HostedModel, HostReport
 from lib.providers.line import HungUp, Line
-from lib.providers.ollama_library import OllamaLibrary, PullStep
+from lib.providers.ollama_library import OllamaLibrary
+from lib.providers.ollama_pull import PullStep
 from tests.contract.conftest import done_of, ollama
 from tests.fakes import FakeServer
 from tests.unit.builders import site, wait_until

@@ -59,6 +59,7 @@ def test_every_host_is_told_of(fake: FakeServer, dead_address: str) -> None:
     assert [dead.address, refusing.address] == hosts
     assert isinstance(dead.error, Unreachable)
     assert isinstance(refusing.error, AuthFailed)
+    assert "VLLM_API_KEY" in refusing.error.hint
 
 
 def test_an_address_without_v1_is_told_so() -> None:

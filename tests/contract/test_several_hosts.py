@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from lib.core.chat import NO_MODEL, Counts, Message, Provider, Request
+from lib.core.chat import NO_MODEL, Counts, HasHosts, Message, Provider, Request
 from lib.providers.ollama import Ollama
 from lib.providers.vllm import VLLM
 from tests.contract.conftest import EITHER_WAY, GEMMA, QWEN, SMALL_OLLAMA, chats, done_of
@@ -92,6 +92,24 @@ def test_a_count_goes_to_the_next_host_too(fake: FakeServer, dead_address: str) 
         counts = [provider.count(Request(QWEN, (Message("user", "a b"),))) for _ in range(2)]
 
     assert all(counts)
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("make", [ollama, vllm])
+def test_a_named_host_is_the_one_asked(
+    fake: FakeServer, make: Callable[[list[str]], Provider], stream: bool
+) -> None:
+    """Whoever measures a server gets its answers, and no other one's."""
+    model = GEMMA if make is ollama else QWEN
+    with FakeServer() as second, closing(make([fake.url, second.url])) as provider:
+        provider.models()
+        assert isinstance(provider, HasHosts)
+        before, wanted = len(fake.asked), provider.hosts[1]
+        for _ in range(3):
+            done_of(provider, "hi", model, stream=stream, host=wanted)
+
+        assert provider.having(model) == list(provider.hosts)
+        assert (len(fake.asked) - before, len(second.asked)) == (0, 3)
 
 
 def test_a_model_that_one_host_has_lost(fake: FakeServer) -> None:

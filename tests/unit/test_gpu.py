@@ -56,6 +56,22 @@ def test_what_it_cannot_say_is_unknown(install: Install, cell: str) -> None:
     assert Smi().gpus() == (MachineGpu("GPU a", 100 * MIB, None, None),)
 
 
+@pytest.mark.parametrize("digits", ["9" * 5000, "9" * 15, "²"])
+def test_an_absurd_number_is_unknown(install: Install, digits: str) -> None:
+    """More memory than there is on earth; thousands of digits, which Python refuses to read."""
+    install(saying(f"GPU a, 100, {digits}, 1.0", f"GPU b, {digits}, 1, 1.0"))
+
+    assert Smi().gpus() == (MachineGpu("GPU a", 100 * MIB, None, "1.0"),)
+
+
+@pytest.mark.parametrize("line", ["GPU a, 0, 0, 550.54", " \x01, 100, 1, 550.54"])
+def test_a_gpu_without_memory_or_name_is_none(install: Install, line: str) -> None:
+    """A driver that has lost its card says so; a share of no memory is no number."""
+    install(saying(line))
+
+    assert Smi().gpus() == ()
+
+
 def test_no_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most machines have none."""
     monkeypatch.setenv("PATH", str(tmp_path))

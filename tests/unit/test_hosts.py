@@ -7,7 +7,15 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 
 from lib.core.chat import Event, ModelInfo, Text
-from lib.core.errors import AppError, BadReply, ModelMissing, NoConnection, TimedOut, Unreachable
+from lib.core.errors import (
+    AppError,
+    BadInput,
+    BadReply,
+    ModelMissing,
+    NoConnection,
+    TimedOut,
+    Unreachable,
+)
 from lib.providers.breaker import FIRST_REST_S
 from lib.providers.hosts import Hosts
 from tests.unit.builders import Clock
@@ -169,16 +177,17 @@ def test_what_may_have_been_sent_is_not_repeated(error: AppError) -> None:
     assert len(asked) == 1
 
 
-def test_an_answer_that_breaks_off_is_an_error() -> None:
-    """Half an answer is never begun again elsewhere."""
+@pytest.mark.parametrize("error", [Unreachable("x"), NoConnection("x"), ModelMissing("x")])
+def test_an_answer_that_breaks_off_is_an_error(error: AppError) -> None:
+    """Half an answer is never begun again elsewhere, whatever ended it."""
 
     def ask(address: str, client: str) -> Generator[Event, None, None]:
         yield Text(client)
-        raise Unreachable("x")
+        raise error
 
     events = hosts("ab").stream("", ask)
     next(events)
-    with pytest.raises(Unreachable):
+    with pytest.raises(type(error)):
         next(events)
 
 
@@ -197,6 +206,51 @@ def test_a_model_that_no_host_has_is_missing() -> None:
     """All were asked, and the error is theirs."""
     with pytest.raises(ModelMissing):
         list(hosts("ab").stream("m", saying(everywhere(ModelMissing("x"), "ab"), [])))
+
+
+# A call that names its host
+
+
+def test_a_named_host_gets_every_call() -> None:
+    """However busy it is, and whoever has the model: somebody wants to know this very one."""
+    several, asked = hosts("ab"), []
+    several.list_models(lambda address: [ModelInfo("ollama", f"only-{address}")])
+    with ExitStack() as stack:
+        for _ in range(3):
+            events = several.stream("only-a", saying({}, asked), "b")
+            next(stack.enter_context(closing(events)))
+
+    assert asked == ["b", "b", "b"]
+    assert several.call("only-a", lambda address, _: address, "b") == "b"
+
+
+@pytest.mark.parametrize("error", [NoConnection("x"), ModelMissing("x")])
+def test_a_named_host_hands_nothing_on(error: AppError) -> None:
+    """What it does not take fails, with its own error."""
+    several, asked = hosts("ab"), []
+    with pytest.raises(type(error)):
+        list(several.stream("", saying({"a": error}, asked), "a"))
+
+    assert asked == ["a"]
+
+
+def test_a_named_host_must_be_ours() -> None:
+    with pytest.raises(BadInput, match=r"^host: "):
+        list(hosts("ab").stream("", saying({}, []), "c"))
+
+
+def test_who_has_a_model() -> None:
+    """Those that listed it, in their order; one that died meanwhile comes last."""
+    several = hosts("abc")
+    several.list_models(lambda address: [ModelInfo("ollama", "m")] if address != "b" else [])
+    before = several.having("m")
+    list_fails = everywhere(NoConnection("x"), "a")
+    while "a" not in call(several, list_fails, model="m"):
+        pass
+
+    assert before == ["a", "c"]
+    assert several.having("m") == ["c", "a"]
+    assert several.having("nothing") == []
 
 
 # A host that failed

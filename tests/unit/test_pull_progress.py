@@ -2,8 +2,8 @@
 
 import pytest
 
-from lib.providers.ollama_library import PullStep
-from lib.work.pull_progress import WINDOW_S, Progress, Sum
+from lib.providers.ollama_pull import PullStep
+from lib.work.pull_progress import MOST_FILES, WINDOW_S, Progress, Sum
 
 
 def step(digest: str, done: int | None, total: int = 1000) -> PullStep:
@@ -67,3 +67,27 @@ def test_an_interruption_forgets_the_speed_and_keeps_the_bytes() -> None:
     assert paused == Sum(500, 1000)
     assert back == Sum(400, 1000)
     assert progress.grown_bytes == 490
+
+
+def test_no_more_is_there_than_there_is() -> None:
+    """A server that counts past a file's end, or makes the file smaller, gets no share above 1."""
+    progress = Progress()
+    progress.add(step("a", 5000), 0.0)
+    found = progress.add(step("b", 300, 100), 0.1)
+    smaller = progress.add(step("a", 5000, 10), 0.2)
+
+    assert (found.done_bytes, found.total_bytes) == (1100, 1100)
+    assert (smaller.done_bytes, smaller.total_bytes) == (110, 110)
+
+
+def test_a_download_without_end_stays_small() -> None:
+    """Ever new files are not counted after a thousand, and a flood of words is a few moments."""
+    progress, now = Progress(), 0.0
+    for n in range(20_000):
+        now += 0.0001
+        found = progress.add(step(str(n), 1, 10), now)
+    known = progress.add(step("0", 4, 10), now)
+
+    assert (found.done_bytes, found.total_bytes) == (MOST_FILES, 10 * MOST_FILES)
+    assert known.done_bytes == MOST_FILES + 3
+    assert len(progress._seen) < 100

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.core.chat import Text, Thought, Usage
+from lib.core.chat import Done, Finish, Text, Thought, Usage
 from lib.providers.line import Line
 from lib.work.app import App
 from lib.work.meter import Meter, Receipt
@@ -126,6 +126,16 @@ def test_text_that_nobody_counted_is_not_zero_tokens() -> None:
     meter.take(Usage(7, 0, 0, 0, 0))
 
     assert meter.counted() == Usage(7, None, None, 0, 0)
+
+
+def test_absurd_counts_of_one_call_are_unknown() -> None:
+    """A server that counts beyond all reason must not spoil the sums of all other calls."""
+    meter = Meter(Line(1))
+    meter.take(Usage(9 * 10**18, -1, None, int(1e30), 5))
+    meter.take(Done(Finish.STOP, version="gemma\ud800\x003"))
+
+    assert meter.counted() == Usage(None, None, None, None, 5)
+    assert meter.done.version == "gemma3"
 
 
 def test_the_version_that_answered_is_told(app: App) -> None:
