@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lib.core.throughput import LocalModel, memory_gb_of, streams_within
 
 CONTEXT_TOKENS = 8192
+ROOM_FOR = 4  # streams; with fewer a model fits, but tightly
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Recommendation:
 def recommended(
     models: Mapping[str, LocalModel], memory_gb: float, context_tokens: int = CONTEXT_TOKENS
 ) -> list[Recommendation]:
-    """The models that fit into a GPU's memory under Ollama, the largest first."""
+    """The models that fit into a GPU's memory under Ollama: those with room for several streams,
+    then the tighter ones, the largest first in both."""
     found = [
         Recommendation(
             model.tag,
@@ -34,4 +36,5 @@ def recommended(
         )
         for model in models.values()
     ]
-    return sorted((one for one in found if one.streams), key=lambda one: -one.memory_gb)
+    fitting = (one for one in found if one.streams)
+    return sorted(fitting, key=lambda one: (one.streams < ROOM_FOR, -one.memory_gb))

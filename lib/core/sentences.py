@@ -80,7 +80,7 @@ def _next_bill(offer: Offer, gpus: int, volume: Decimal) -> Decimal:
 def _speed(found: Estimate) -> str:
     decode, machine = found.speeds.decode, found.assumptions.local
     if decode.source == "measured":
-        return f"The speed is measured: {decode.value:,.0f} tokens a second while writing."
+        return f"The speed is as given: {decode.value:,.0f} tokens a second while writing."
     streams = found.speeds.streams
     at_once = "one stream" if streams == 1 else f"{streams:,} streams"
     band = f"between {decode.low:,.0f} and {decode.high:,.0f}"

@@ -8,6 +8,7 @@ from lib.core.errors import BadInput
 MOST_STREAMS, MOST_LEVELS = 64, 8
 INPUT_TOKENS, OUTPUT_TOKENS = (16, 100_000), (16, 4096)
 SPARE_TOKENS = 32  # of a context: prompts of as many words do not count quite alike
+MOST_TOKENS = 10**6  # no call of a test has more; a server that counts more counts nonsense
 USUAL_STREAMS = (1, 2, 4, 8)
 BATCHING_STREAMS = (*USUAL_STREAMS, 16, 32)  # vLLM is made for many at once
 
@@ -67,7 +68,25 @@ class Level:
 
 
 def usual_plan(provider: str) -> SpeedPlan:
+    if provider == "embedded":  # on a CPU, which computes one stream after the other
+        return SpeedPlan((1, 2), 256, 64)
     return SpeedPlan(BATCHING_STREAMS if provider == "vllm" else USUAL_STREAMS)
+
+
+def seconds_left(plan: SpeedPlan, levels: tuple[Level, ...], rounds_made: int) -> float | None:
+    """About how long the levels to come take, at the speed and in as many rounds as the last one.
+
+    `rounds_made` are those of the level under way. None before the first level.
+    """
+    last = levels[-1] if levels else None
+    if last is None or not last.prompt_tok_s or not last.answer_tok_s:
+        return None
+    call_s = (
+        plan.input_tokens / last.prompt_tok_s.value + plan.output_tokens / last.answer_tok_s.value
+    )
+    now, *later = plan.streams[len(levels) :] or (0,)
+    calls = now * max(0, last.rounds - rounds_made) + sum(later) * last.rounds
+    return calls * call_s
 
 
 def check(plan: SpeedPlan, info: ModelInfo) -> SpeedPlan:

@@ -28,8 +28,11 @@ class Fit:
     per_word: float = 1.0
 
     def words(self, tokens: int) -> int:
-        """The most words with which a prompt has no more tokens than that."""
-        return max(0, math.floor((tokens - self.fixed) / self.per_word))
+        """The most words with which a prompt has no more tokens than that.
+
+        Never more than `tokens`, whatever a server counts: a word is a token at least.
+        """
+        return max(0, min(tokens, math.floor((tokens - self.fixed) / self.per_word)))
 
 
 def fit(first: tuple[int, int], second: tuple[int, int]) -> Fit:

@@ -17,6 +17,7 @@ from lib.store.ledger import new_id, to_pico, to_usd
 State = Literal["running", "done", "stopped", "failed", "interrupted"]
 # A running test gives a sign of life every two seconds; one that is silent for so long is dead.
 BEAT_S, DEAD_AFTER_S = 2.0, 20.0
+KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class SpeedTest:
 
     `levels` are the finished ones, `now` is the streams and the round under way. `calls` counts
     all, the warm-up too; `cost_usd` None: some call's is unknown. `error` are an AppError's fields.
+    `host` is the address of the server, for people; None: the provider has none of ours.
     """
 
     id: str
@@ -37,6 +39,7 @@ class SpeedTest:
     engine_version: str | None
     gpu: str | None
     plan: SpeedPlan
+    host: str | None = None
     levels: tuple[Level, ...] = ()
     now: tuple[int, int] | None = None
     calls: int = 0
@@ -45,20 +48,28 @@ class SpeedTest:
 
 
 class SpeedTests:
+    """The newest `kept` tests: each new one pushes out the oldest that has ended."""
+
     def __init__(
-        self, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        database: Database,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        kept: int = KEPT,
     ) -> None:
-        self._database, self._now = database, now
+        self._database, self._now, self._kept = database, now, kept
         # The database's clock: those of several machines may differ.
         self._clock = _SQLITE_NOW if database.is_sqlite else _POSTGRES_NOW
 
-    def add(self, model: str, engine: str, gpu: str | None, plan: SpeedPlan) -> SpeedTest:
+    def add(
+        self, model: str, engine: str, gpu: str | None, plan: SpeedPlan, host: str | None = None
+    ) -> SpeedTest:
         """A new test, running."""
         test = SpeedTest(
-            new_id(), self._iso(), None, "running", model, None, engine, None, gpu, plan
+            new_id(), self._iso(), None, "running", model, None, engine, None, gpu, plan, host
         )  # fmt: skip
         with self._database.write() as connection:
             connection.execute(self._sql(_ADD), _row(test))
+            connection.execute(self._sql(_PUSH_OUT), {"kept": self._kept})
         return test
 
     def save(self, test: SpeedTest) -> bool:
@@ -92,9 +103,16 @@ class SpeedTests:
         return _test(row)
 
     def all(self) -> list[SpeedTest]:
-        """Newest first."""
+        """Newest first, at most `kept`."""
         with self._database.read() as connection:
-            return [_test(row) for row in connection.execute(self._sql(_ALL))]
+            rows = connection.execute(self._sql(_ALL), {"kept": self._kept})
+            return [_test(row) for row in rows]
+
+    def running(self) -> list[str]:
+        """The ids of those that run, newest first; quick, for whoever asks every few seconds."""
+        with self._database.read() as connection:
+            silent = {"silent": DEAD_AFTER_S}
+            return list(connection.scalars(self._sql(_RUNNING), silent))
 
     def delete(self, test: str) -> None:
         """Forget it; one that is gone already is no error."""
@@ -114,6 +132,7 @@ def _row(test: SpeedTest) -> dict[str, Any]:
         "engine": test.engine,
         "engine_version": test.engine_version,
         "gpu": test.gpu,
+        "host": test.host,
         "plan": asdict(test.plan),
         "levels": [asdict(level) for level in test.levels],
         "now": test.now,
@@ -167,5 +186,13 @@ _END = (
 _END_ALL = "UPDATE speed_tests SET state = 'interrupted' WHERE state = 'running'"
 _SELECT = "SELECT *, {clock} - seen AS silent FROM speed_tests"
 _GET = _SELECT + " WHERE id = :id"
-_ALL = _SELECT + " ORDER BY id DESC"
+_ALL = _SELECT + " ORDER BY id DESC LIMIT :kept"
+_RUNNING = (
+    "SELECT id FROM speed_tests WHERE state = 'running' AND {clock} - seen <= :silent"
+    " ORDER BY id DESC"
+)
+_PUSH_OUT = (
+    "DELETE FROM speed_tests WHERE state <> 'running' AND id <="
+    " (SELECT id FROM speed_tests ORDER BY id DESC LIMIT 1 OFFSET :kept)"
+)
 _DELETE = "DELETE FROM speed_tests WHERE id = :id"

@@ -141,7 +141,7 @@ def duration(minutes: float | None) -> str:
     """«40 s», «12 min», «3.5 h»."""
     if minutes is None:
         return UNKNOWN
-    if minutes < 1.5:
+    if round(minutes * 60) < 60:
         return _("{n} s").format(n=number(max(1, minutes * 60)))
     if minutes < 90:
         return _("{n} min").format(n=number(minutes))

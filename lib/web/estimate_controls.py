@@ -18,6 +18,10 @@ PRESETS_MTOK = {"10 M": 10.0, "100 M": 100.0, "1 B": 1000.0}  # the guide's thre
 MIXES = {_("Chat"): (500, 500), _("Labels"): (400, 8), _("Documents"): (4000, 400)}  # in, out
 MARK = "est_measured"  # in the URL: the speed test and level the speeds are from, see there
 DEFAULT_GPU, DEFAULT_MODEL = "RTX 3060 12GB", "gemma3:4b"
+# What the widgets of a machine begin with, beside the rent of that GPU.
+USUAL = {
+    "est_model": DEFAULT_MODEL, "est_engine": "ollama", "est_gpu": DEFAULT_GPU, "est_streams": 4
+}  # fmt: skip
 _STEPS = [m * 10.0**e for e in range(5) for m in (1, 1.5, 2, 3, 5, 7)]  # 1 M to 70 B
 _MODES = {
     "always_on": _("always on"),
@@ -152,9 +156,9 @@ def _local() -> dict[str, Any]:
         )
     )
     local["decode_tok_s"] = _number(
-        _("Answer tok/s, all streams together"), "decode", 0.1, 1e6, None
+        _("Answer tok/s, all streams together"), "decode", 0.01, 1e6, None
     )
-    local["prefill_tok_s"] = _number(_("Prompt tok/s"), "prefill", 0.1, 1e7, None)
+    local["prefill_tok_s"] = _number(_("Prompt tok/s"), "prefill", 0.01, 1e7, None)
     return local
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from lib.core.assumptions import Machine
 from lib.core.estimate import Estimate
 from lib.core.throughput import Speed
-from lib.web import kit, speed_words
+from lib.web import kit, plain_link, speed_words
 from lib.web.estimate_controls import MARK, typical_rent
 from lib.web.speed_use import Measured, measured
 from lib.web.texts import UNKNOWN, _, number
@@ -31,14 +31,18 @@ _NAMES = {
 
 def show(found: Estimate) -> None:
     """Both speeds and where they are from; then the test they are from, or one that could be."""
+    known, machine = measured(kit.app().speed_tests.all()), found.assumptions.local
+    mark = st.query_params.get(MARK)
+    one = next((one for one in known if one.mark == mark), None)
+    other = {"est_decode", "est_prefill"} if mark is None else set(_changed(one, machine))
     st.caption(
         _("Answers: {decode} · prompts: {prefill}").format(
-            decode=_told(found.speeds.decode), prefill=_told(found.speeds.prefill)
+            decode=_told(found.speeds.decode, "est_decode" in other),
+            prefill=_told(found.speeds.prefill, "est_prefill" in other),
         )
     )
-    known, machine = measured(kit.app().speed_tests.all()), found.assumptions.local
-    if mark := st.query_params.get(MARK):
-        _note(next((one for one in known if one.mark == mark), None), machine)
+    if mark:
+        _note(one, machine)
     elif offered := _measured_here(known, machine):
         st.button(
             _("Use what you measured here"), icon=":material/speed:", key="est_preset_measured",
@@ -46,8 +50,11 @@ def show(found: Estimate) -> None:
         )  # fmt: skip
 
 
-def _told(speed: Speed) -> str:
+def _told(speed: Speed, entered: bool) -> str:
+    """`entered`: where a speed is given, it is none that was measured here."""
     value = number(float(speed.value), 0 if speed.value >= speed_words.WHOLE else 1)
+    if speed.source == "measured" and entered:
+        return _("{value} tok/s :blue-badge[entered]").format(value=value)
     if speed.source == "measured":
         return _("{value} tok/s :green-badge[measured]").format(value=value)
     text = _("{value} tok/s, between {low} and {high} :gray-badge[modelled]")
@@ -80,10 +87,7 @@ def _note(one: Measured | None, machine: Machine) -> None:
                 on_click=_drop,
             )  # fmt: skip
             if one:
-                st.page_link(
-                    "models.py", label=_("See the test"), icon=":material/speed:",
-                    query_params={speed_words.SHOWN: one.test.id},
-                )  # fmt: skip
+                plain_link.show(_("See the test"), "models", {speed_words.SHOWN: one.test.id})
 
 
 def _facts(one: Measured) -> str:
@@ -98,7 +102,10 @@ def _facts(one: Measured) -> str:
 
 
 def _differences(one: Measured, machine: Machine) -> None:
-    """What the tables do not know of it, and what was changed since."""
+    """What the tables call otherwise or do not know, and what was changed since."""
+    if (tag := one.machine.get("est_model", one.model)) != one.model:
+        text = _("{model} counts as {tag} in the estimate.")
+        st.caption(kit.literal(text.format(model=one.model, tag=tag)))
     if one.unknown:
         text = _("The estimate has no figures for {names}: choose in the sidebar what comes "
                  "nearest, for its memory and rent. The speeds are these.")  # fmt: skip
@@ -112,8 +119,10 @@ def _differences(one: Measured, machine: Machine) -> None:
         st.warning(kit.literal(text.format(changes=told)), icon=":material/warning:")
 
 
-def _changed(one: Measured, machine: Machine) -> dict[str, Any]:
-    """What was measured, where the estimate has something else."""
+def _changed(one: Measured | None, machine: Machine) -> dict[str, Any]:
+    """What was measured, where the estimate has something else; of a test that is gone nothing."""
+    if one is None:
+        return {}
     wanted, now = one.machine | one.speeds, _now(machine)
     return {
         name: UNKNOWN if value is None else value

@@ -1,6 +1,7 @@
 """Every job, newest first, and those that run now."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import streamlit as st
@@ -53,7 +54,8 @@ def show_all(jobs: list[Job]) -> None:
 
 
 def badge(job: Job) -> None:
-    name, icon, colour = STATES[job.state]
+    at_google = job.state == "running" and job.waiting and job.waiting.since
+    name, icon, colour = STATES["queued" if at_google else job.state]
     st.badge(name, icon=icon, color=colour)
 
 
@@ -91,8 +93,18 @@ def facts(job: Job) -> str:
     parts: list[Any] = [job.model, progress(job)]
     if job.rows_failed:
         parts.append(_("{n} failed").format(n=number(job.rows_failed)))
-    parts += [usd(job.cost_usd) if job.cost_usd is not None else _cost_unknown(), when(job.created)]
+    cost = cost_usd(job)
+    parts += [_cost_unknown() if cost is None else usd(cost), when(job.created)]
     return " · ".join(parts)
+
+
+def is_uncollected(job: Job) -> bool:
+    """Whether all that was sent still waits at the provider, so that nobody knows what it takes."""
+    return bool(job.waiting and job.waiting.since and not job.usage.output_tokens)
+
+
+def cost_usd(job: Job) -> Decimal | None:
+    return None if is_uncollected(job) else job.cost_usd
 
 
 def _cost_unknown() -> str:

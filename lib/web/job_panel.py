@@ -14,6 +14,7 @@ from lib.web import classify_draft, job_list, kit
 from lib.web.classify_trial import duration
 from lib.web.texts import _, number, usd
 
+LEAST_SHOWN = 0.05  # rows a second, with one decimal
 LOOK_S, LOOK_SELDOM_S = 1.0, 5.0  # a job that stands still may be started by somebody else
 _REFUSED = "cls_refused"
 
@@ -71,11 +72,10 @@ def _waiting(job: Job) -> None:
     """Rows at Google, which nobody can hurry; a cancelled job's are called off."""
     waiting = job.waiting
     if waiting and waiting.since and job.state != "cancelled":
-        st.caption(
-            _("{n} rows wait at Google since {when}; it may take up to 24 hours.").format(
-                n=number(waiting.rows), when=job_list.when(waiting.since)
-            ),
-        )
+        rows = _("1 row waits") if waiting.rows == 1 else _("{n} rows wait")
+        text = _("{rows} at Google since {when}; it may take up to 24 hours.")
+        rows = rows.format(n=number(waiting.rows))
+        st.caption(text.format(rows=rows, when=job_list.when(waiting.since)))
 
 
 def _step(job: Job) -> str:
@@ -87,10 +87,12 @@ def _step(job: Job) -> str:
 
 def _figures(job: Job) -> None:
     with st.container(horizontal=True):
-        st.metric(_("Rows a second"), number(job.rows_per_s, 1), border=True, height="stretch")
+        if not job.finished or (job.rows_per_s or 0) >= LEAST_SHOWN:  # else few had to be asked
+            st.metric(_("Rows a second"), number(job.rows_per_s, 1), border=True, height="stretch")
         st.metric(*_time(job), border=True, height="stretch")
         st.metric(
-            _("Spent"), usd(job.cost_usd), border=True, height="stretch", help=_spent_help(job),
+            _("Spent"), usd(job_list.cost_usd(job)), border=True, height="stretch",
+            help=_spent_help(job),
             delta=None if job.budget_usd is None else _("of {usd}").format(usd=usd(job.budget_usd)),
             delta_color="off", delta_arrow="off",
         )  # fmt: skip
@@ -108,6 +110,8 @@ def _time(job: Job) -> tuple[str, str]:
 
 def _spent_help(job: Job) -> str | None:
     """What the sum leaves out: calls that were sent and never told what they took."""
+    if job_list.is_uncollected(job):
+        return _("Told when the first answers are collected.")
     if job.cost_usd is None:
         return _("A call's price or token count is unknown, so the sum is too.")
     if job.state in ACTIVE or not job.reserved_usd:
@@ -156,7 +160,10 @@ def _do(verb: Callable[..., Any], *args: Any) -> None:
 
 def _budget(job: Job) -> None:
     kind: Any = "primary" if job.state == "over_budget" else "secondary"
-    with st.popover(_("Raise the budget"), icon=":material/account_balance_wallet:", type=kind):
+    with st.popover(
+        _("Raise the budget"), icon=":material/account_balance_wallet:", type=kind,
+        key="cls_ask_raise",
+    ):  # fmt: skip
         st.caption(
             _("Spent so far: {usd}. The budget is for the whole job.").format(
                 usd=kit.literal(usd(job.spent_usd))
@@ -173,13 +180,14 @@ def _budget(job: Job) -> None:
 
 
 def _cancel(job: Job) -> None:
-    with st.popover(_("Cancel"), icon=":material/cancel:"):
+    # A key for each question: where one is answered and gone, the next must not open in its place.
+    with st.popover(_("Cancel"), icon=":material/cancel:", key="cls_ask_cancel"):
         st.markdown(_("End this job for good? Its finished rows stay; «Pause» can be taken back."))
         _button(_("End it"), "cancel", kit.jobs().cancel, job, kind="primary")
 
 
 def _delete(job: Job) -> None:
-    with st.popover(_("Delete"), icon=":material/delete:"):
+    with st.popover(_("Delete"), icon=":material/delete:", key="cls_ask_delete"):
         st.markdown(_("Delete this job with its file and its results? What it cost stays counted."))
         st.button(
             _("Delete it"), key="cls_delete", type="primary", on_click=_delete_now, args=(job.id,)

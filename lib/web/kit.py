@@ -50,7 +50,7 @@ def lookout() -> Lookout:
 
 @functools.cache
 def deeds() -> Deeds:
-    return Deeds(library_verbs(app()), lookout().look_again)
+    return Deeds(library_verbs(app(), pulls()), lookout().look_again)
 
 
 @functools.cache

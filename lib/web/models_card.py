@@ -19,7 +19,7 @@ _SKELETON_PX = 90
 def show(provider: str, look: Look | None) -> None:
     """None: its servers have not answered yet."""
     with st.container(border=True):
-        st.subheader(NAMES[provider])
+        st.subheader(NAMES[provider], anchor=provider)
         if look is None:
             st.skeleton(height=_SKELETON_PX)
             return

@@ -8,6 +8,7 @@ from typing import Literal
 
 from lib.core.errors import AppError, BadReply
 from lib.work.app import App
+from lib.work.pulls import Pulls
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +29,13 @@ class Deed:
         return self.error is None
 
 
-def library_verbs(app: App) -> dict[Verb, Callable[[str, str], object]]:
+def library_verbs(app: App, pulls: Pulls) -> dict[Verb, Callable[[str, str], object]]:
     """What can be done with a model of an Ollama, given its host and its name."""
 
     def delete(host: str, model: str) -> None:
         app.library.delete(host, model)
+        if any((one.host, one.model) == (host, model) for one in pulls.all()):
+            pulls.dismiss(host, model)
         app.models.refresh()  # the pickers must not offer it any more
 
     return {"load": app.library.load, "unload": app.library.unload, "delete": delete}

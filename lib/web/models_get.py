@@ -16,6 +16,7 @@ from lib.web.texts import _, number
 from lib.work.lanes import THIS_MACHINE, machine
 
 SHOWN = 6
+_DOWN = ":material/download:"
 
 
 def show(n: int, host: str, report: HostReport, gpus: Sequence[MachineGpu]) -> None:
@@ -43,7 +44,7 @@ def _memory_gb(n: int, host: str, gpus: Sequence[MachineGpu]) -> float:
     name = st.selectbox(
         _("What fits this GPU"), list(cards), list(cards).index(DEFAULT_GPU),
         key=f"mod_gpu_{n}", bind="query-params", width=320,
-        format_func=lambda name: f"{name} · {number(cards[name].memory_gb, 1)} GB",
+        format_func=lambda name: name if "GB" in name else f"{name} {cards[name].memory_gb:g}GB",
     )  # fmt: skip
     return cards[name].memory_gb
 
@@ -66,16 +67,17 @@ def _proposal(n: int, host: str, one: Recommendation, here: bool, coming: bool) 
             st.badge(_("here"), icon=":material/check:", color="green")
         else:
             st.button(
-                _("Pull"), icon=":material/download:", key=f"mod_pull_{n}_{one.tag}",
-                disabled=coming, on_click=act, args=(host, kit.pulls().start, host, one.tag),
+                _("pulling") if coming else _("Pull"), icon="spinner" if coming else _DOWN,
+                key=f"mod_pull_{n}_{one.tag}", disabled=coming, on_click=act,
+                args=(host, kit.pulls().start, host, one.tag),
             )  # fmt: skip
         st.markdown(f"**{kit.literal(one.tag)}**", width="content")
         st.caption(_facts(one), width="content")
 
 
 def _facts(one: Recommendation) -> str:
-    """«takes about 8.9 GB · 4 streams fit · reads text and pictures»."""
-    memory = _("takes about {n} GB").format(n=number(one.memory_gb, 1))
+    """«needs about 8.9 GB of GPU memory · 4 streams fit · reads text and pictures»."""
+    memory = _("needs about {n} GB of GPU memory").format(n=number(one.memory_gb, 1))
     text = _("1 stream fits") if one.streams == 1 else _("{n} streams fit")
     reads = _("reads text and pictures") if one.vision else _("reads text")
     return " · ".join((memory, text.format(n=number(one.streams)), reads))
@@ -96,8 +98,8 @@ def _by_name(n: int, host: str) -> None:
             _("Pull it"), icon=":material/download:", on_click=_pull_named, args=(host, key)
         )
     st.caption(
-        _("A stream is one of {n} tokens; memory is for the model and one of them, by the "
-          "estimate's sums.").format(n=number(CONTEXT_TOKENS))
+        _("A stream is one conversation of {n} tokens at a time. Memory is for the model and one "
+          "of them, by the estimate's sums.").format(n=number(CONTEXT_TOKENS))
     )  # fmt: skip
 
 

@@ -28,15 +28,16 @@ def show(n: int, report: HostReport, gpus: Sequence[MachineGpu]) -> None:
     """The tools of the n-th Ollama; of a silent one only what was begun with it."""
     host = kit.app().library.hosts[n]
     deeds = {model: deed for (at, model), deed in kit.deeds().all().items() if at == host}
-    if not report.error:
-        if report.models:
-            _manage(n, host, {model.name: model for model in report.models}, deeds)
-        else:
-            st.markdown(_("No model is here yet. Get one, and every page can ask it."))
-        models_get.show(n, host, report, gpus)
+    models = {model.name: model for model in report.models}
+    if models:
+        _manage(n, host, models, deeds)
+    elif not report.error:
+        st.markdown(_("No model is here yet. Get one, and every page can ask it."))
     _failed(n, host, deeds)
-    models_pulls.show(n, host)
+    models_pulls.show(n, host, models)
     show_refused(host)
+    if not report.error:
+        models_get.show(n, host, report, gpus)
 
 
 def _manage(n: int, host: str, models: dict[str, HostedModel], deeds: dict[str, Deed]) -> None:

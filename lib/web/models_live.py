@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lib.core.errors import AppError
 from lib.web import kit
 from lib.web.classify_trial import duration
 from lib.web.models_look import Look, Lookout
@@ -28,19 +29,27 @@ def look() -> Look | None:
 def line(look: Look | None) -> None:
     """How old the answers are, and the button that asks again."""
     soon = look is None or any(deed.under_way for deed in kit.deeds().all().values())
-    st.fragment(_line, run_every=SOON_S if soon else SELDOM_S)(_content(look))
+    st.fragment(_line, run_every=SOON_S if soon else SELDOM_S)(content(look))
 
 
-def _content(look: Look | None) -> object:
+def content(look: Look | None) -> object:
     """What the page shows and others may change."""
     pulls = [(pull.host, pull.model, pull.state) for pull in kit.pulls().all()]
-    return look and look.content, pulls, kit.deeds().all()
+    return look and look.content, pulls, kit.deeds().all(), _measuring()
+
+
+def _measuring() -> list[str] | None:
+    """The speed tests that run; None: the database does not say."""
+    try:
+        return kit.app().speed_tests.running()
+    except AppError:
+        return None
 
 
 def _line(drawn: object) -> None:
     lookout = kit.lookout()
     last = lookout.last
-    if _content(last) != drawn:
+    if content(last) != drawn:
         st.rerun()
     if last is None or lookout.age_s(last) > EVERY_S:
         lookout.look_again()
@@ -55,4 +64,4 @@ def _line(drawn: object) -> None:
 def _told(lookout: Lookout, last: Look | None) -> str:
     if last is None:
         return _("Asking every server; a silent one takes three seconds.")
-    return _("Asked {time} ago.").format(time=duration(lookout.age_s(last) / 60))
+    return _("Checked {time} ago.").format(time=duration(lookout.age_s(last) / 60))

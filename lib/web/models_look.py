@@ -1,5 +1,6 @@
 """What the model servers last said of themselves: asked beside the pages, never by them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 
 from lib.core.station import HostReport
 from lib.store.gpu import MachineGpu
+
+log = logging.getLogger(__name__)
 
 STALE_S = 60.0  # from here on a look is not shown
 Stations = Mapping[str, Sequence[HostReport]]
@@ -67,7 +70,10 @@ class Lookout:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _look(self) -> None:
-        self._last = Look(self._stations(), self._gpus(), self._now())
+        try:
+            self._last = Look(self._stations(), self._gpus(), self._now())
+        except Exception as error:  # nobody asks this thread how it went
+            log.error("the model servers could not be asked: %s", type(error).__name__)
 
 
 def _said(report: HostReport) -> object:

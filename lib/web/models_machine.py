@@ -17,7 +17,8 @@ def show(gpus: Sequence[MachineGpu]) -> None:
         if not gpus:
             st.caption(
                 _("No NVIDIA GPU is seen here, so this app does not know which one computes. "
-                  "Models on other machines can be measured all the same: name their GPU below.")
+                  "Models on other machines can be measured all the same: name their GPU under "
+                  "«Speed».")
             )  # fmt: skip
         for gpu in gpus:
             _gpu(gpu)

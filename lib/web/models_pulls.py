@@ -1,6 +1,7 @@
 """Downloads of models, as they go: for every visitor, and still there after a reload."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -12,27 +13,46 @@ from lib.web.texts import _
 from lib.work.pull_run import Pull
 
 LOOK_S = 1.0
+TOLD_S = 6.0  # how long it is told that a model has come
 
 
-def show(n: int, host: str) -> None:
-    """Those of the n-th Ollama; looked at often only while one is under way."""
+def show(n: int, host: str, have: Collection[str]) -> None:
+    """Those of the n-th Ollama, which has these models; looked at often only while that matters."""
+    _put_away(host, have)
     pulls = _of(host)
     if pulls:
-        every = LOOK_S if any(pull.state == "pulling" for pull in pulls) else None
-        st.fragment(_show, run_every=every)(n, host, _states(pulls))
+        moving = any(pull.state in ("pulling", "done") for pull in pulls)
+        every = LOOK_S if moving else None
+        st.fragment(_show, run_every=every)(n, host, states(pulls))
+
+
+def _put_away(host: str, have: Collection[str]) -> None:
+    """What has come is told for a while; then it is among the models, like all others."""
+    for pull in _of(host):
+        if pull.model in have and _is_old(pull):
+            kit.pulls().dismiss(host, pull.model)
+
+
+def _is_old(pull: Pull) -> bool:
+    return (
+        pull.state == "done"
+        and pull.ended is not None
+        and datetime.now(UTC) - pull.ended > timedelta(seconds=TOLD_S)
+    )
 
 
 def _of(host: str) -> list[Pull]:
     return [pull for pull in kit.pulls().all() if pull.host == host]
 
 
-def _states(pulls: list[Pull]) -> dict[str, str]:
-    return {pull.model: pull.state for pull in pulls}
+def states(pulls: list[Pull]) -> dict[str, object]:
+    """When one of these changes, the server may have changed as well."""
+    return {pull.model: (pull.state, pull.error is None, _is_old(pull)) for pull in pulls}
 
 
-def _show(n: int, host: str, drawn: dict[str, str]) -> None:
+def _show(n: int, host: str, drawn: dict[str, object]) -> None:
     pulls = _of(host)
-    if _states(pulls) != drawn:  # the model may be here now: the whole page shows that
+    if states(pulls) != drawn:  # the model may be here now: the whole page shows that
         kit.lookout().look_again(LOOK_S)
         st.rerun()
     for pull in pulls:

@@ -31,12 +31,13 @@ def speed_routes(desk: SpeedDesk) -> APIRouter:
     )
     async def start_speed_test(body: SpeedBody) -> dict[str, Any]:
         """Measure in the background how fast a model reads and writes, at several streams at once.
-        One test at a time; what it asks is counted and paid like any other call."""
-        return speed_fields(await run(desk.start, body.model, body.plan(), body.gpu))
+        One test at a time, of one server; what it asks is counted and paid like any other call."""
+        test = await run(desk.start, body.model, body.plan(), body.gpu, body.host)
+        return speed_fields(test)
 
     @routes.get("/speedtests", responses=answer(SpeedTestsAnswer) | problems())
     async def list_speed_tests() -> dict[str, Any]:
-        """Every speed test, newest first."""
+        """The newest 1,000 speed tests, newest first."""
         return {"speedtests": [speed_fields(test) for test in await run(desk.all)]}
 
     @routes.get("/speedtests/{speedtest_id}", responses=one)

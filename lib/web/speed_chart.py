@@ -54,8 +54,8 @@ def first_tokens(tests: Sequence[SpeedTest], names: Sequence[str]) -> go.Figure:
     figure = go.Figure()
     for test, dash, suffix in _told_apart(tests, names):
         for name, colour, points in (
-            (_("95 % within"), SLOWEST, [level.ttft_p95_ms for level in test.levels]),
             (_("median"), MEDIAN, [level.ttft_p50_ms for level in test.levels]),
+            (_("95 % within"), SLOWEST, [level.ttft_p95_ms for level in test.levels]),
         ):
             figure.add_scatter(
                 x=[level.streams for level in test.levels], y=points, name=name + suffix,

@@ -20,23 +20,25 @@ from lib.store import estimate_tables
 from lib.web import budget_note, kit
 from lib.web.speed_words import SHOWN
 from lib.web.texts import _, number, usd
+from lib.work import speed_facts, speed_hosts
 from lib.work.ask import price_of
 
 CHOICES = (*BATCHING_STREAMS, MOST_STREAMS)
 
 
-def ask(models: Sequence[str]) -> None:
-    """The form; without a model how to get one."""
-    on = {one.id: one for one in kit.app().models.all() if one.available and one.id in models}
+def ask(models: Sequence[str], running: bool) -> None:
+    """The form; without a model how to get one. `running`: a test goes on already."""
+    on = {one.id: one for one in kit.app().models.local_first() if one.id in models}
     if not on:
-        st.caption(_("There is no model to measure yet: get one above."))
+        st.caption(_("There is no model to measure yet: get one for an Ollama."))
         return
-    local_first = sorted(on, key=lambda name: on[name].provider == "gemini")
     left, right = st.columns(2)
-    model = str(left.selectbox(_("Model"), local_first, key="speed_model", bind="query-params"))
+    model = str(left.selectbox(_("Model"), list(on), key="speed_model", bind="query-params"))
     info = on[model]
+    with left:
+        host = _host(info)
     with right:
-        gpu = None if info.provider == "gemini" else _gpu()
+        gpu = None if info.provider == "gemini" else _gpu(info, host)
     plan = _plan(info)
     if not plan.streams:
         st.caption(_("Choose how many streams."))
@@ -44,33 +46,55 @@ def ask(models: Sequence[str]) -> None:
     st.caption(kit.literal(_takes(info, plan)))
     if info.provider == "gemini":
         budget_note.show()
-    if st.button(_("Measure"), icon=":material/speed:", type="primary", key="speed_start"):
-        _start(model, plan, gpu)
+    if st.button(
+        _("Measure"), icon=":material/speed:", type="primary", key="speed_start", disabled=running,
+        help=_("A test is running: wait until it has ended, or stop it.") if running else None,
+    ):  # fmt: skip
+        _start(model, plan, gpu, host)
 
 
 def _plan(info: ModelInfo) -> SpeedPlan:
     usual = usual_plan(info.provider)
     streams = st.pills(
         _("Streams at once"), CHOICES, selection_mode="multi", default=usual.streams,
-        key=f"speed_streams_{info.provider}",
+        key=f"speed_streams_{info.provider}", bind="query-params",
         help=_("Each number is measured by itself: so many calls are sent at the same moment."),
     )  # fmt: skip
     with st.expander(_("More")):
         left, right = st.columns(2)
         read = left.number_input(
-            _("Tokens in, each prompt"), *INPUT_TOKENS, usual.input_tokens, key="speed_in"
-        )
+            _("Tokens in, each prompt"), *INPUT_TOKENS, usual.input_tokens,
+            key=f"speed_in_{info.provider}",
+            bind="query-params",
+        )  # fmt: skip
         written = right.number_input(
-            _("Tokens out, each answer"), *OUTPUT_TOKENS, usual.output_tokens, key="speed_out"
-        )
+            _("Tokens out, each answer"), *OUTPUT_TOKENS, usual.output_tokens,
+            key=f"speed_out_{info.provider}",
+            bind="query-params",
+        )  # fmt: skip
     return SpeedPlan(tuple(streams), int(read), int(written))
 
 
-def _gpu() -> str | None:
+def _host(info: ModelInfo) -> str | None:
+    """The address of the server to measure; asked for only where several have the model."""
+    having = speed_hosts.addresses(kit.app(), info)
+    if len(having) < 2:
+        return next(iter(having), None)
+    return st.selectbox(
+        _("Server"), having, key=f"speed_host_{info.id}",
+        help=_("One is measured: all together they would have the speed of several GPUs."),
+    )  # fmt: skip
+
+
+def _gpu(info: ModelInfo, host: str | None) -> str | None:
     """The name the figures are kept under; None is what nvidia-smi says, if it says something."""
+    look = kit.lookout().last
+    seen = look and speed_facts.gpu_of(kit.app(), info, host, look.gpus)
     return st.selectbox(
         _("GPU"), list(estimate_tables.gpus()), index=None, key="speed_gpu",
-        placeholder=_("what nvidia-smi says"), accept_new_options=True,
+        bind="query-params",
+        placeholder=_("{gpu} (nvidia-smi)").format(gpu=seen) if seen else _("not known"),
+        accept_new_options=True,
         help=_("Kept with the figures. Name it where the model runs on another machine; the "
                "estimate knows those of the list."),
     )  # fmt: skip
@@ -93,9 +117,9 @@ def _takes(info: ModelInfo, plan: SpeedPlan) -> str:
     return f"{told} " + _("That costs at most about {usd}.").format(usd=usd(many * each))
 
 
-def _start(model: str, plan: SpeedPlan, gpu: str | None) -> None:
+def _start(model: str, plan: SpeedPlan, gpu: str | None, host: str | None) -> None:
     try:
-        test = kit.speed().start(model, plan, gpu)
+        test = kit.speed().start(model, plan, gpu, host)
     except AppError as error:
         kit.show_error(error)
         return

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from lib.core.errors import AppError
-from lib.core.speed import FEWEST_ROUNDS, MOST_ROUNDS
+from lib.core.speed import FEWEST_ROUNDS, MOST_ROUNDS, seconds_left
 from lib.store.speed_tests import SpeedTest
 from lib.web import kit, speed_table, speed_words
+from lib.web.classify_trial import duration
 from lib.web.texts import _, number
 
 LOOK_S = 1.0
@@ -26,7 +27,8 @@ def _panel(test_id: str) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             speed_words.badge(test)
-            st.caption(kit.literal(speed_words.subject(test)))
+            parts = (speed_words.subject(test), *speed_words.place(test))
+            st.caption(kit.literal(" · ".join(parts)))
         st.progress(share(test), text=_told(test))
         if test.levels:
             speed_table.show(test)
@@ -43,14 +45,18 @@ def share(test: SpeedTest) -> float:
 
 
 def _told(test: SpeedTest) -> str:
+    calls = _("calls so far: {n}").format(n=number(test.calls))
     if test.now is None:
-        return _("Warming up: the model is loaded and the prompts are fitted")
+        doing = _("Warm-up: the model is loaded and the prompts are fitted")
+        return f"{doing} · {calls}" if test.calls else doing
     streams, round_ = test.now
-    text = _("{streams}, round {n} of {few} to {many} · {calls} calls so far")
-    return text.format(
-        streams=speed_words.streams(streams), n=round_, few=FEWEST_ROUNDS, many=MOST_ROUNDS,
-        calls=number(test.calls),
-    )  # fmt: skip
+    text = _("{streams}, round {n} of {few} to {many}").format(
+        streams=speed_words.streams(streams), n=round_, few=FEWEST_ROUNDS, many=MOST_ROUNDS
+    )
+    left = seconds_left(test.plan, test.levels, round_ - 1)
+    if left is None:
+        return f"{text} · {calls}"
+    return f"{text} · {calls} · " + _("about {time} left").format(time=duration(left / 60))
 
 
 def _stop(test_id: str) -> None:

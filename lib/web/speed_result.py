@@ -33,6 +33,7 @@ def _facts(test: SpeedTest) -> str:
     """«23 Nov 2026, 10:20 UTC · 512 in, 128 out · 91 calls · $0.0123»."""
     parts = [
         job_list.when(test.created),
+        *speed_words.place(test),
         speed_words.sizes(test.plan),
         _("{n} calls").format(n=test.calls),
     ]
@@ -88,11 +89,13 @@ def _compared(test: SpeedTest, others: Sequence[SpeedTest]) -> list[SpeedTest]:
 
 
 def _named(test: SpeedTest) -> str:
-    return f"{speed_words.subject(test)} · {job_list.when(test.created)}"
+    parts = (speed_words.subject(test), *speed_words.place(test), job_list.when(test.created))
+    return " · ".join(parts)
 
 
 def _delete(test: SpeedTest) -> None:
-    with st.popover(_("Delete"), icon=":material/delete:"):
+    # A key for each test: an open question must not turn into one about the next test.
+    with st.popover(_("Delete"), icon=":material/delete:", key=f"speed_ask_{test.id}"):
         st.markdown(_("Delete these figures? What the calls cost stays counted."))
         if st.button(_("Delete it"), key=f"speed_delete_{test.id}", type="primary"):
             try:

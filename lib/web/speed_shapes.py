@@ -19,6 +19,7 @@ def _between(bounds: tuple[int, int]) -> Any:
     return Field(strict=True, ge=bounds[0], le=bounds[1])
 
 
+ADDRESS = "as the models page shows it, e.g. http://10.0.0.2:11434"
 Streams = Annotated[int, _between((1, MOST_STREAMS))]
 
 
@@ -30,9 +31,11 @@ SpeedTestId = Annotated[
 
 
 class SpeedBody(OnlyKnown):
-    """What to measure; without `model` the default one, without `streams` what suits its server.
+    """What to measure; without `streams` what suits the model's server. Without `model` it is the
+    first local one: Gemini, which is paid, only where there is no other.
 
-    `gpu` is the name of a GPU that nvidia-smi cannot see here.
+    `gpu` is the name of a GPU that nvidia-smi cannot see here. `host` is the address of the one
+    server to measure, of several of Ollama or vLLM; left out, it is the first that has the model.
     """
 
     model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
@@ -42,6 +45,7 @@ class SpeedBody(OnlyKnown):
     input_tokens: Annotated[int, _between(INPUT_TOKENS)] = _USUAL.input_tokens
     output_tokens: Annotated[int, _between(OUTPUT_TOKENS)] = _USUAL.output_tokens
     gpu: Annotated[Words, Field(max_length=GPU_CHARACTERS)] | None = None
+    host: Annotated[Words, Field(max_length=300, description=ADDRESS)] | None = None
 
     def plan(self) -> SpeedPlan:
         """No streams stand for those that suit the model's server."""
@@ -67,7 +71,9 @@ class LevelShape(BaseModel):
     input_tokens: float
     output_tokens: float
     prompt_tok_s: IntervalShape | None
-    answer_tok_s: IntervalShape | None
+    answer_tok_s: IntervalShape | None = Field(
+        description="above some 3,000 from vLLM a lower bound: this app reads no faster"
+    )
     ttft_p50_ms: float | None
     ttft_p95_ms: float | None
 
@@ -91,6 +97,9 @@ class SpeedTestShape(BaseModel):
     engine: str
     engine_version: str | None
     gpu: str | None
+    host: str | None = Field(
+        description="the one server that was asked; null for an API and the built-in model"
+    )
     input_tokens: int = Field(description="of each prompt, as asked for")
     output_tokens: int = Field(description="of each answer, as asked for")
     streams: list[int]
@@ -122,6 +131,7 @@ def speed_fields(test: SpeedTest) -> dict[str, Any]:
         "engine": test.engine,
         "engine_version": test.engine_version,
         "gpu": test.gpu,
+        "host": test.host,
         "input_tokens": test.plan.input_tokens,
         "output_tokens": test.plan.output_tokens,
         "streams": list(test.plan.streams),

@@ -5,25 +5,26 @@ import streamlit as st
 
 from lib.core.speed import Level
 from lib.store.speed_tests import SpeedTest
-from lib.web.speed_words import rate, streams
+from lib.web.speed_words import MOST_READ_TOK_S, is_lower_bound, rate, streams
 from lib.web.texts import _, milliseconds, number
 
 _RIGHT = st.column_config.Column(alignment="right")
 
 
 def show(test: SpeedTest) -> None:
-    table = pd.DataFrame([_row(level) for level in test.levels])
+    table = pd.DataFrame([_row(test, level) for level in test.levels])
     st.dataframe(
         table, hide_index=True, column_config=dict.fromkeys(table.columns, _RIGHT),
         alt=_("Speeds by number of streams"),
     )  # fmt: skip
 
 
-def _row(level: Level) -> dict[str, str]:
+def _row(test: SpeedTest, level: Level) -> dict[str, str]:
+    at_least = "≥ " if is_lower_bound(test, level) else ""
     each = level.answer_tok_s.value / max(level.served, 1) if level.answer_tok_s else None
     return {
         _("streams"): number(level.streams),
-        _("answer tok/s"): rate(level.answer_tok_s),
+        _("answer tok/s"): at_least + rate(level.answer_tok_s),
         _("each stream"): number(each, 1),
         _("prompt tok/s"): rate(level.prompt_tok_s),
         _("first token, median"): milliseconds(level.ttft_p50_ms),
@@ -43,6 +44,10 @@ def notes(test: SpeedTest) -> None:
         _("Tokens a second are those of all streams together; ± is the 95 % interval over the "
           "rounds.")
     )  # fmt: skip
+    if any(is_lower_bound(test, level) for level in test.levels):
+        text = _("≥: at least. This app reads some {n} tokens a second from vLLM at most; the "
+                 "model may be faster.")  # fmt: skip
+        st.caption(text.format(n=number(MOST_READ_TOK_S)))
     for level in test.levels:
         if 0 < level.served < level.streams:
             st.caption(_fewer(test, level))

@@ -7,11 +7,12 @@ from typing import Any
 import streamlit as st
 
 from lib.core.assumptions import ENGINE_NAMES
+from lib.core.model_names import table_tag
 from lib.core.speed import Interval, Level
 from lib.store import estimate_tables
 from lib.store.speed_tests import SpeedTest
-from lib.web import kit
-from lib.web.estimate_controls import MARK, typical_rent
+from lib.web import kit, plain_link
+from lib.web.estimate_controls import MARK, USUAL, typical_rent
 from lib.web.texts import _
 
 _ENGINES = {name: engine for engine, name in ENGINE_NAMES.items()}
@@ -33,8 +34,8 @@ class Measured:
     def machine(self) -> dict[str, str]:
         """Model, engine and GPU, as far as the estimate's tables know them."""
         found: dict[str, str] = {}
-        if self._model in estimate_tables.local_models():
-            found["est_model"] = self._model
+        if tag := table_tag(*self._names, estimate_tables.local_models()):
+            found["est_model"] = tag
         if self.test.engine in _ENGINES:
             found["est_engine"] = _ENGINES[self.test.engine]
         if self.test.gpu and self.test.gpu in estimate_tables.gpus():
@@ -45,7 +46,7 @@ class Measured:
     def unknown(self) -> list[str]:
         """What they do not know, in the test's words."""
         told = {
-            "est_model": self._model,
+            "est_model": self.model,
             "est_engine": self.test.engine,
             "est_gpu": self.test.gpu or _("a GPU nobody named"),
         }
@@ -61,8 +62,15 @@ class Measured:
         }
 
     @property
-    def _model(self) -> str:
-        return self.test.model.partition("/")[2]
+    def model(self) -> str:
+        """As its server calls it."""
+        return self._names[1]
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """Of the provider, and of the model there."""
+        provider, _, name = self.test.model.partition("/")
+        return provider, name
 
 
 def measured(tests: Sequence[SpeedTest]) -> list[Measured]:
@@ -71,7 +79,7 @@ def measured(tests: Sequence[SpeedTest]) -> list[Measured]:
         Measured(test, level)
         for test in tests
         for level in test.levels
-        if level.answer_tok_s and not test.model.startswith("gemini/")
+        if _rate(level.answer_tok_s) and not test.model.startswith("gemini/")
     ]
 
 
@@ -86,23 +94,25 @@ def link(test: SpeedTest) -> None:
             _("Streams"), list(levels), default=fastest, required=True, key=f"speed_use_{test.id}"
         )
         one = levels[chosen or fastest]
-        st.page_link(
-            "estimate.py", label=_("Use in the estimate"), icon=":material/query_stats:",
-            query_params=_query(one),
-        )  # fmt: skip
+        plain_link.show(_("Use the result in the estimate"), "estimate", _query(one))
     if one.unknown:
         text = _("The estimate has no figures for {names}. Choose there what comes nearest.")
         st.caption(kit.literal(text.format(names=", ".join(one.unknown))))
 
 
 def _query(one: Measured) -> dict[str, str]:
-    """What opens the estimate with it; the GPU brings its rent, as when it is chosen there."""
+    """What opens the estimate with it; the GPU brings its rent, as when it is chosen there.
+
+    Without what is usual: Streamlit takes that out again, each time with a step for Back.
+    """
     values = one.machine | one.speeds | {MARK: one.mark}
-    if gpu := one.machine.get("est_gpu"):
+    gpu = one.machine.get("est_gpu")
+    if gpu and gpu != USUAL["est_gpu"]:
         values["est_rent"] = typical_rent(gpu)
-    return {name: str(value) for name, value in values.items() if value is not None}
+    unusual = values.items() - USUAL.items()
+    return {name: str(value) for name, value in unusual if value is not None}
 
 
 def _rate(found: Interval | None) -> float | None:
-    """With as many digits as the widgets show."""
-    return None if found is None else round(found.value, 2)
+    """With as many digits as the widgets show; None where nothing is left of it then."""
+    return round(found.value, 2) or None if found else None

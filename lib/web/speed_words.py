@@ -6,8 +6,11 @@ from typing import Literal
 import streamlit as st
 
 from lib.core.speed import Interval, Level, SpeedPlan
+from lib.core.station import ENGINES
 from lib.store.speed_tests import SpeedTest
+from lib.web import kit
 from lib.web.texts import UNKNOWN, _, number
+from lib.work import speed_hosts
 
 SHOWN = "speedtest"  # in the URL: the test that is shown
 Colour = Literal["red", "orange", "blue", "green", "gray"]
@@ -18,6 +21,9 @@ STATES: dict[str, tuple[str, str, Colour]] = {
     "failed": (_("failed"), ":material/error:", "red"),
     "interrupted": (_("interrupted"), ":material/power_off:", "orange"),
 }
+# One process reads about so many tokens a second from vLLM's streams, where each comes by itself;
+# from here on a figure is what this process can do, and the server may be faster.
+MOST_READ_TOK_S = 3000
 WHOLE = 1000  # from here on a rate is told without decimals
 
 
@@ -30,6 +36,16 @@ def subject(test: SpeedTest) -> str:
         test.gpu,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def place(test: SpeedTest) -> list[str]:
+    """The address of the server, where it could have been another one; else nothing.
+
+    Without «http://»: with it, Markdown makes it a link.
+    """
+    if test.host is None or not speed_hosts.are_several(kit.app(), test.model):
+        return []
+    return [test.host.partition("://")[2]]
 
 
 def day(test: SpeedTest) -> str:
@@ -64,6 +80,12 @@ def rate(found: Interval | None) -> str:
     if found.low is None or found.high is None:
         return value
     return f"{value} ± {number((found.high - found.low) / 2, digits)}"
+
+
+def is_lower_bound(test: SpeedTest, level: Level) -> bool:
+    """Whether the answers came as fast as they can be read here."""
+    found = level.answer_tok_s
+    return test.engine == ENGINES["vllm"] and found is not None and found.value > MOST_READ_TOK_S
 
 
 def badge(test: SpeedTest) -> None:

@@ -49,7 +49,8 @@ def show() -> None:
 
 
 def _delete(name: str) -> None:
-    with st.popover(_("Delete"), icon=":material/delete:"):
+    # A key for each plan: an open question must not turn into one about the next plan.
+    with st.popover(_("Delete"), icon=":material/delete:", key=f"plan_ask_{name}"):
         st.markdown(_("Delete this plan? What was spent stays counted."))
         st.button(
             _("Delete it"), key="plan_delete", type="primary",

@@ -169,7 +169,7 @@ def _off(settings: Settings) -> dict[str, list[ModelInfo]]:
 
 def _why_off(settings: Settings) -> str:
     if settings.embedded_model == "off":
-        return "EMBEDDED_MODEL is off."
+        return "EMBEDDED_MODEL is off. Unset it, or give a GGUF file, then start again."
     if settings.embedded_file is None:
         return "Its weights are not installed: «make run» fetches them."
     if not find_spec("xllamacpp"):

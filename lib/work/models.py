@@ -1,5 +1,6 @@
 """Which models there are, which one is meant, and who carries it."""
 
+import itertools
 import re
 import threading
 import time
@@ -46,7 +47,9 @@ class Models:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers, self._bulk, self._off, self._now = providers, bulk, off, now
-        self._lock, self._renewing = threading.Lock(), threading.Lock()
+        self._lock, self._renewing, self._keeping = (threading.Lock() for _ in range(3))
+        self._turns = itertools.count(1)
+        self._listed_turn = 0
         self._listed: list[ModelInfo] = []
         self._listed_at = float("-inf")
 
@@ -96,8 +99,12 @@ class Models:
             self._renewing.release()
 
     def _list(self) -> None:
-        self._listed = self._ask_everyone()
-        self._listed_at = self._now()
+        """Keeps the list that was begun last: an older one may come later, and knows less."""
+        turn = next(self._turns)
+        found = self._ask_everyone()
+        with self._keeping:
+            if turn > self._listed_turn:
+                self._listed_turn, self._listed, self._listed_at = turn, found, self._now()
 
     def readers(self, wanted: frozenset[Modality]) -> list[ModelInfo]:
         """Models that can be asked now and read all of it, each provider's first one first."""
@@ -108,6 +115,11 @@ class Models:
             turns[one.id] = before[one.provider]
             before[one.provider] += 1
         return sorted(able, key=lambda one: turns[one.id])
+
+    def local_first(self) -> list[ModelInfo]:
+        """Those that can be asked now; what an API answers is paid, so its models are the last."""
+        able = [one for one in self.all() if one.available]
+        return sorted(able, key=lambda one: one.provider == "gemini")
 
     def default(self) -> ModelInfo | None:
         return next((info for info in self.all() if info.available), None)

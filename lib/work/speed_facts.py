@@ -1,14 +1,16 @@
 """On what a model is measured: its quantisation, the engine that serves it, the GPU under it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.core.chat import ModelInfo
+from lib.core.chat import HasHosts, ModelInfo
 from lib.core.gpu_names import short, table_name, together
-from lib.core.station import ENGINES, HostedModel, HostReport, Reports
+from lib.core.station import ENGINES, HostReport, Reports
+from lib.providers.reports import shown
 from lib.store import estimate_tables
-from lib.store.gpu import gpus
+from lib.store.gpu import MachineGpu, gpus
 from lib.work.app import App
-from lib.work.lanes import THIS_MACHINE, machines
+from lib.work.lanes import THIS_MACHINE, machine
 from lib.work.models import Choice
 
 
@@ -22,45 +24,40 @@ class Facts:
     gpu: str | None = None
 
 
-def facts(app: App, choice: Choice) -> Facts:
-    """Ask the servers, once the model is loaded; `gpu` is this machine's, if it computes there."""
-    info = choice.info
-    host, model = _host_of(info.name, _reports(app, choice))
+def facts(app: App, choice: Choice, host: str | None) -> Facts:
+    """Ask the server at `host`, a base URL, once the model is loaded; `gpu` is this machine's."""
+    info, report = choice.info, _report(app, choice, host)
+    names = (info.name, f"{info.name}:latest")
+    model = next((one for one in report.models if one.name in names), None) if report else None
+    on_no_gpu = model is not None and model.gpu_bytes == 0  # only Ollama tells
     return Facts(
-        host.engine if host else ENGINES[info.provider],
-        host.version if host else None,
+        report.engine if report else ENGINES[info.provider],
+        report.version if report else None,
         model.quantisation if model else None,
-        this_gpu() if _computes_here(app, info, model) else None,
+        None if on_no_gpu else gpu_of(app, info, host, gpus()),
     )
 
 
-def this_gpu() -> str | None:
-    """The GPUs of this machine, each by the estimate's name where its table has one."""
+def gpu_of(app: App, info: ModelInfo, host: str | None, here: Sequence[MachineGpu]) -> str | None:
+    """The GPUs of a server on this machine, which has those of `here`, by the estimate's names.
+
+    None elsewhere, and where several servers share several GPUs: which is whose, nobody says. The
+    embedded engine has no GPU code.
+    """
+    if host is None or machine(host) != THIS_MACHINE:
+        return None
+    provider = app.models.providers.get(info.provider)
+    urls: tuple[str, ...] = provider.hosts if isinstance(provider, HasHosts) else ()
+    if len(here) > 1 and sum(machine(url) == THIS_MACHINE for url in urls) > 1:
+        return None
     table = estimate_tables.gpus().values()
     return together(
-        table_name(gpu.name, gpu.memory_bytes, table) or short(gpu.name) for gpu in gpus()
+        table_name(one.name, one.memory_bytes, table) or short(one.name) for one in here
     )
 
 
-def _reports(app: App, choice: Choice) -> list[HostReport]:
-    if choice.info.provider == "ollama":
-        return app.library.report()
-    return choice.provider.report() if isinstance(choice.provider, Reports) else []
-
-
-def _host_of(name: str, reports: list[HostReport]) -> tuple[HostReport | None, HostedModel | None]:
-    """A server that has the model, best one that has it loaded."""
-    having = [
-        (host, model)
-        for host in reports
-        for model in host.models
-        if model.name in (name, f"{name}:latest")
-    ]
-    return max(having, key=lambda one: bool(one[1].loaded), default=(None, None))
-
-
-def _computes_here(app: App, info: ModelInfo, model: HostedModel | None) -> bool:
-    """The embedded engine has no GPU code; Ollama says when a model fits on none."""
-    if info.provider == "embedded" or (model and model.gpu_bytes == 0):
-        return False
-    return machines(app.settings, info) == {THIS_MACHINE}
+def _report(app: App, choice: Choice, host: str | None) -> HostReport | None:
+    """Of the server at `host`, or of the only one there is."""
+    asked = app.library if choice.info.provider == "ollama" else choice.provider
+    reports = asked.report() if isinstance(asked, Reports) else []
+    return next((one for one in reports if host is None or one.address == shown(host)), None)

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from lib.core.chat import Done, Event, Finish, ModelInfo, Request, Text, Thought
 from lib.core.errors import AppError, Busy
+from lib.core.speed import MOST_TOKENS
 from lib.core.speed_sums import TimedCall
 from lib.providers.line import Line
 from lib.work.app import App
@@ -30,13 +31,15 @@ class NotMade(Busy):
 class Took:
     """What came of a call. `timed` None: it tells no speed. `cost_usd` None is unknown.
 
-    `done` is the adapter's last event, with what the engine says of its own times.
+    `done` is the adapter's last event, with what the engine says of its own times. `sent` False:
+    it failed before anything went to the server.
     """
 
     timed: TimedCall | None = None
     cost_usd: Decimal | None = None
     error: AppError | None = None
     done: Done | None = None
+    sent: bool = True
 
 
 class Round:
@@ -82,7 +85,8 @@ class _Call:
             assert isinstance(receipt, Receipt)
             return Took(self._timed(receipt), receipt.cost_usd, done=self._done)
         except AppError as error:
-            return Took(cost_usd=Decimal(0) if error.costs_nothing else None, error=error)
+            cost = Decimal(0) if error.costs_nothing else None
+            return Took(cost_usd=cost, error=error, sent=self._sent is not None)
         finally:
             if self._sent is None:
                 self._start.abort()
@@ -117,13 +121,9 @@ class _Call:
         usage, ended = receipt.usage, receipt.finish in (Finish.STOP, Finish.LENGTH)
         if not ended or not self._pieces or self._sent is None:
             return None
-        if not usage.input_tokens or not usage.output_tokens:
-            return None
         hidden = 0 if self._thought else usage.thinking_tokens or 0
-        return TimedCall(
-            self._sent,
-            tuple(self._pieces),
-            usage.input_tokens,
-            usage.output_tokens - hidden,
-            usage.cached_tokens or 0,
-        )
+        read, cached = usage.input_tokens or 0, usage.cached_tokens or 0
+        written = (usage.output_tokens or 0) - hidden
+        if not (0 < read <= MOST_TOKENS and 0 < written <= MOST_TOKENS and 0 <= cached <= read):
+            return None
+        return TimedCall(self._sent, tuple(self._pieces), read, written, cached)

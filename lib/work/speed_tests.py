@@ -8,7 +8,9 @@ from lib.core import speed
 from lib.core.errors import AppError, BadInput, BadReply, Busy
 from lib.core.speed import SpeedPlan
 from lib.core.station import ENGINES
+from lib.providers.reports import shown
 from lib.store.speed_tests import BEAT_S, SpeedTest, State
+from lib.work import speed_hosts
 from lib.work.app import App
 from lib.work.models import Choice
 from lib.work.speed_run import SpeedRun, Stopped
@@ -29,24 +31,31 @@ class SpeedDesk:
         self._closing = False
 
     def start(
-        self, model: str | None, plan: SpeedPlan | None = None, gpu: str | None = None
+        self,
+        model: str | None,
+        plan: SpeedPlan | None = None,
+        gpu: str | None = None,
+        host: str | None = None,
     ) -> SpeedTest:
-        """Measure a model; without a plan, or streams in it, with what suits its provider.
+        """Measure a model, without a name the first local one; without a plan, or streams in it,
+        with what suits its provider.
 
-        `gpu` names what this machine cannot see. BadInput names the field; Busy: one runs already.
+        `gpu` names what this machine cannot see; `host` is the address of the server to measure, as
+        the models page shows it (None: the first that has the model). BadInput names the field;
+        Busy: one runs already.
         """
-        choice = self._app.models.find_listed(model)
+        choice = self._app.models.find_listed(model or self._usual_model())
         usual = speed.usual_plan(choice.info.provider)
         plan = plan or usual
         plan = speed.check(replace(plan, streams=plan.streams or usual.streams), choice.info)
-        gpu = _checked_gpu(gpu)
+        gpu, url = _checked_gpu(gpu), speed_hosts.find(self._app, choice, host)
         with self._lock:
             if self._closing:
                 raise Busy("This server is about to end.")
             if self._run:
                 hint = "Wait until it has ended, or stop it."
                 raise Busy("A speed test is running already.", hint=hint)
-            self._run = self._begin(choice, plan, gpu)
+            self._run = self._begin(choice, plan, gpu, url)
             return self._run.test
 
     def stop(self, test: str) -> SpeedTest:
@@ -62,7 +71,7 @@ class SpeedDesk:
         return self._app.speed_tests.get(test)
 
     def all(self) -> list[SpeedTest]:
-        """Newest first."""
+        """Newest first, at most a thousand."""
         return self._app.speed_tests.all()
 
     def delete(self, test: str) -> None:
@@ -93,9 +102,14 @@ class SpeedDesk:
         if run:
             run.over.wait(STOP_S)
 
-    def _begin(self, choice: Choice, plan: SpeedPlan, gpu: str | None) -> SpeedRun:
+    def _usual_model(self) -> str | None:
+        """A paid one only where there is no other."""
+        return next((info.id for info in self._app.models.local_first()), None)
+
+    def _begin(self, choice: Choice, plan: SpeedPlan, gpu: str | None, url: str | None) -> SpeedRun:
         tests, info = self._app.speed_tests, choice.info
-        run = SpeedRun(self._app, choice, tests.add(info.id, ENGINES[info.provider], gpu, plan))
+        test = tests.add(info.id, ENGINES[info.provider], gpu, plan, url and shown(url))
+        run = SpeedRun(self._app, choice, test, url)
         try:
             threading.Thread(target=self._beat, args=(run,), daemon=True).start()
             threading.Thread(target=self._measure, args=(run,), daemon=True).start()

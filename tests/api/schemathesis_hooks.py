@@ -55,4 +55,5 @@ def map_case(_: HookContext, case: Case) -> Case:
         body["spec"] |= {"labels": ["GOOD", "BAD"], "examples": None}
     if case.operation.label == "POST /speedtest":
         body |= {"streams": [1, 2], "input_tokens": 64, "output_tokens": 16, "model": None}
+        body["host"] = None
     return case

@@ -106,6 +106,19 @@ def test_reload_pause_and_resume_in_mid_run(visit: Visit) -> None:
     expect(page.get_by_text("Took")).to_be_visible()
 
 
+def test_an_answered_question_leaves_no_other_behind(visit: Visit) -> None:
+    """«Cancel» goes when the job is cancelled; a second click must not delete the job."""
+    page = visit(OLLAMA)
+    prepare(page, rows(60, " #slow=0.3"), "cancelled.csv")
+    run(page)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="End it").click()
+    expect(page.get_by_role("button", name="End it")).to_have_count(0)
+
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Delete it")).to_have_count(0)
+
+
 def test_a_reload_keeps_the_task(visit: Visit) -> None:
     """File, gold column and labels stand again after a reload."""
     page = visit(OLLAMA)

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import READY, Start
 from tests.fakes import FakeServer
+from tests.unit.builders import wait_until
 
 pytestmark = pytest.mark.browser
 
 MODEL = "smollm2:135m"  # 271 MB
-SLOWLY = 70e6  # bytes a second: time enough for a reload in the middle
+SLOWLY = 10e6  # bytes a second: half a minute, time enough for a reload in the middle
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def choose(box: Locator, text: str) -> None:
     box.page.get_by_role("option", name=text).first.click()
 
 
-def pull_with_a_reload(page: Page) -> None:
+def pull_with_a_reload(page: Page, box: FakeServer) -> None:
     page.get_by_text("Get a model").click()
     page.get_by_role("textbox", name="Any other model").fill(MODEL)
     page.get_by_role("button", name="Pull it").click()
@@ -48,11 +50,24 @@ def pull_with_a_reload(page: Page) -> None:
     expect(going).to_contain_text(re.compile(r"\d+ MB of 271 MB · .*MB/s · .* left"))
     page.reload()
     expect(going).to_contain_text(re.compile(r"\d+ MB of 271 MB"))
+    box.ollama.bytes_per_s = 0  # the rest at once
 
 
-def test_pull_measure_and_price(page: Page) -> None:
+def change_look_and_come_back(page: Page) -> None:
+    """From the estimate to the test and Back: what was typed is there, after one step."""
+    speed = page.get_by_role("spinbutton", name="Answer tok/s")
+    speed.fill("77")
+    speed.press("Enter")
+    expect(page.get_by_text("Answers: 77.0 tok/s entered")).to_be_visible()
+    page.get_by_role("link", name="See the test").click()
+    expect(page.get_by_role("link", name="Use the result in the estimate")).to_be_visible()
+    page.go_back()
+    expect(speed).to_have_value("77.00")
+
+
+def test_pull_measure_and_price(page: Page, box: FakeServer) -> None:
     """A reload in the middle loses nothing; the estimate says that its speed was measured."""
-    pull_with_a_reload(page)
+    pull_with_a_reload(page, box)
     expect(page.get_by_text(f"{MODEL} is here.")).to_be_visible()
     expect(page.get_by_text("Ollama 0.33.0 · 4 models")).to_be_visible()
     choose(page.get_by_role("combobox", name="Model", exact=True), "ollama/gemma3:4b")
@@ -60,12 +75,13 @@ def test_pull_measure_and_price(page: Page) -> None:
     for streams in ("2", "4", "8"):
         page.get_by_role("button", name=streams, exact=True).click()
     page.get_by_role("button", name="Measure").click()
-    page.get_by_role("link", name="Use in the estimate").click()
+    page.get_by_role("link", name="Use the result in the estimate").click()
 
     expect(
         page.get_by_text("Measured: gemma3:4b Q4_K_M · Ollama 0.33.0 · RTX 3060 12GB")
     ).to_be_visible()
     expect(page.get_by_text(re.compile(r"Answers: [\d,.]+ tok/s measured"))).to_be_visible()
+    change_look_and_come_back(page)
 
 
 def test_a_deleted_model_leaves_no_question_behind(page: Page) -> None:
@@ -75,6 +91,29 @@ def test_a_deleted_model_leaves_no_question_behind(page: Page) -> None:
     expect(page.get_by_text("Delete llama3.2:3b (2.0 GB)")).to_be_visible()
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("Ollama 0.33.0 · 2 models")).to_be_visible()
+
+    expect(page.get_by_role("button", name="Delete it")).to_have_count(0)
+
+
+def measure(page: Page, model: str) -> None:
+    """A short speed test over the API, to its end."""
+    body = {"model": model, "streams": [1], "input_tokens": 64, "output_tokens": 16}
+    tests = urljoin(page.url, "/api/speedtests")
+    assert page.request.post(tests.removesuffix("s"), data=body).status == 202
+    newest = page.request.get(tests).json()["speedtests"][0]["speedtest_id"]
+    assert wait_until(lambda: page.request.get(f"{tests}/{newest}").json()["state"] == "done", 20)
+
+
+def test_a_deleted_speed_test_leaves_no_question_behind(page: Page) -> None:
+    """The next test is shown then, and an open question would be about that one."""
+    for model in ("ollama/gemma3:4b", "ollama/llama3.2:3b"):
+        measure(page, model)
+    page.reload()
+    expect(page.get_by_role("button", name="gemma3:4b Q4_K_M")).to_be_visible()  # the older one
+    page.get_by_role("button", name="Delete").last.click()
+    expect(page.get_by_text("Delete these figures?")).to_be_visible()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("Measured so far (1)")).to_be_visible()
 
     expect(page.get_by_role("button", name="Delete it")).to_have_count(0)
 

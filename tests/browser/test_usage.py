@@ -55,6 +55,23 @@ def test_the_choices_are_in_the_address(visit: Visit) -> None:
     expect(other.get_by_role("tab", name="Newest calls")).to_have_attribute("aria-selected", "true")
 
 
+def test_a_deleted_plan_leaves_no_question_behind(visit: Visit) -> None:
+    """The next plan is shown then, and an open question would be about that one."""
+    page = visit("/estimate")
+    for name in ("first", "second"):
+        page.get_by_role("button", name="Save as a plan").click()
+        page.get_by_role("textbox", name="Name").fill(name)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text(f"«{name}» is saved.")).to_be_visible()
+        page.keyboard.press("Escape")
+    page.get_by_role("link", name="Usage").first.click()
+    for left in (1, 0):
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Delete it").click()
+        expect(page.get_by_role("button", name="Delete it")).to_have_count(0)
+        expect(page.get_by_role("combobox", name="Plan")).to_have_count(left)
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_phone_width(visit: Visit, dark: bool) -> None:
     """At 390 px figures and chart are readable, and nothing is wider than the screen."""

@@ -1,6 +1,7 @@
 """How the tests of speed tests look at pages: opening one with an address, reading it whole."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -17,7 +18,7 @@ def opener(open_page: Open, path: str) -> Go:
     """`go(speedtest=…)` opens the page with that in its address; the app is there at once."""
     page = open_page()
 
-    def go(**query: str) -> AppTest:
+    def go(**query: str | list[str]) -> AppTest:
         for name, value in query.items():
             page.query_params[name] = value
         return page.switch_page(path).run()
@@ -27,6 +28,15 @@ def opener(open_page: Open, path: str) -> Go:
 
 def kept(*levels: Any, **facts: Any) -> SpeedTest:
     return keep(kit.app().speed_tests, *levels, **facts)
+
+
+def lose_the_database() -> None:
+    """As if its disk were gone: there is a folder where the file was."""
+    engine = kit.app().database.engine
+    engine.dispose()
+    file = Path(str(engine.url.database))
+    file.unlink()
+    file.mkdir()
 
 
 def said(page: AppTest) -> str:

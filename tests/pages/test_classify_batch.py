@@ -33,7 +33,8 @@ def test_the_switch_halves_the_estimate(page: AppTest) -> None:
 
 
 def test_a_job_says_that_its_rows_wait_at_google(page: AppTest) -> None:
-    """Since when, and for how long at most; it then ends like any other."""
+    """Since when, and for how long at most; what it takes nobody knows yet. It then ends like any
+    other."""
     upload(page, "text\nrow 1 is positive #takes=1.5\nrow 2 is negative\n")
     page.button(key="cls_preset_Sentiment").click().run()
     page.toggle(key="cls_batch").set_value(True).run()
@@ -44,9 +45,24 @@ def test_a_job_says_that_its_rows_wait_at_google(page: AppTest) -> None:
 
     assert not page.exception
     assert "2 rows wait at Google since" in texts(page)
+    assert "waiting" in page.markdown[0].value
+    assert figures(page)["Spent"] == "–"
     assert wait_until(lambda: kit.app().jobs.get(job).state == "done", 20)
     page.run()
     assert "wait at Google" not in texts(page)
+    assert figures(page)["Spent"].startswith("$")
+
+
+def test_a_single_row_waits_in_the_singular(page: AppTest) -> None:
+    upload(page, "text\nrow 1 is positive #takes=1.5\n")
+    page.button(key="cls_preset_Sentiment").click().run()
+    page.toggle(key="cls_batch").set_value(True).run()
+    page.button(key="cls_run").click().run()
+    job = as_text(page.query_params["job"])
+    assert wait_until(lambda: (kit.app().jobs.get(job).waiting or 0).rows == 1)
+    page.run()
+
+    assert "1 row waits at Google since" in texts(page)
 
 
 def test_only_gemini_has_the_switch(page: AppTest) -> None:

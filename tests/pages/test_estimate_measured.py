@@ -5,10 +5,11 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.core.speed import Interval
 from lib.store.speed_tests import SpeedTest
 from lib.web import kit
 from tests.pages.conftest import Open
-from tests.pages.speed_page import Go, kept, labels, opener, said
+from tests.pages.speed_page import Go, kept, labels, lose_the_database, opener, said
 from tests.unit.speed_rows import GPU, level
 
 
@@ -38,7 +39,7 @@ def test_the_estimate_says_that_it_is_measured(estimate: Go) -> None:
 
     assert not page.exception
     assert "120.0 tok/s :green-badge[measured] · prompts: 1,000 tok/s :green-badge" in said(page)
-    assert "The speed is measured: 120 tokens a second" in said(page)
+    assert "The speed is as given: 120 tokens a second" in said(page)
     told = f"gemma3:4b Q4_K_M · Ollama 0.33.0 · {GPU} · 4 streams · "
     assert re.search(rf"{re.escape(told)}\d+ \w+ \d{{4}} · 512 in, 128 out", said(page))
     assert not page.warning
@@ -63,6 +64,17 @@ def test_what_was_changed_since_is_told_and_can_be_set_back(estimate: Go) -> Non
     assert not page.warning
     assert page.selectbox(key="est_gpu").value == GPU
     assert page.number_input(key="est_rent").value == 0.25
+
+
+def test_a_typed_speed_is_not_called_measured(estimate: Go) -> None:
+    """Over a measured one, or without any test: it was entered. The other one stays measured."""
+    page = estimate(**taken(kept()))
+    page.number_input(key="est_decode").set_value(77.0).run()
+    assert "77.0 tok/s :blue-badge[entered] · prompts: 1,000 tok/s :green-badge" in said(page)
+
+    page.button(key="est_preset_modelled").click().run()
+    page.number_input(key="est_prefill").set_value(500.0).run()
+    assert "prompts: 500.0 tok/s :blue-badge[entered]" in said(page)
 
 
 def test_it_can_be_dropped(estimate: Go) -> None:
@@ -106,6 +118,42 @@ def test_what_was_measured_here_is_offered(estimate: Go) -> None:
     assert page.number_input(key="est_streams").value == 3
     assert not page.warning
     assert "**Measured:**" in said(page)
+
+
+def test_a_very_slow_measurement_is_taken(estimate: Go) -> None:
+    """A large model on a processor: no speed is dropped without a word."""
+    test = kept(level(4, 0.01, prompt_tok_s=Interval(0.05, None, None)))
+    page = estimate(**taken(test) | {"est_decode": "0.04", "est_prefill": "0.05"})
+
+    assert said(page).count(":green-badge[measured]") == 2
+    assert page.number_input(key="est_decode").value == 0.04
+    assert not page.warning
+
+
+def test_without_the_database_the_estimate_stands(estimate: Go) -> None:
+    """What was measured is not known then; the chart, the files and the details are there."""
+    page = estimate()
+    lose_the_database()
+    page.run()
+
+    assert len(page.error) == 1
+    assert page.get("plotly_chart")
+    assert page.get("download_button")
+
+
+def test_a_model_of_vllm_counts_by_its_tag(estimate: Go) -> None:
+    """The note has its true name and says as what it is counted; measured here, it is offered."""
+    test = kept(level(4, 30.0), model="vllm/Qwen/Qwen3-4B", engine="vLLM")
+    query = taken(test) | {"est_model": "qwen3:4b", "est_engine": "vllm"}
+    page = estimate(**query)
+
+    assert "Qwen/Qwen3-4B counts as qwen3:4b in the estimate" in said(page)
+    assert not page.warning
+    del query["est_measured"]
+    for name in ("est_decode", "est_prefill", "est_measured"):
+        page.query_params.pop(name, None)
+    page = estimate(**{name: query[name] for name in ("est_model", "est_engine", "est_gpu")})
+    assert "Use what you measured here" in labels(page)
 
 
 def test_an_unknown_model_is_told_on_the_estimate(estimate: Go) -> None:

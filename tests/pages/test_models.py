@@ -3,13 +3,16 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.core.errors import Unreachable
 from lib.store import gpu
-from lib.web import kit
+from lib.web import kit, models_pulls
+from lib.work.pull_run import Pull
 from tests.fakes import FakeServer
 from tests.fakes.gemini_errors import BAD_KEY
 from tests.fakes.ollama_store import INSTALLED
@@ -218,9 +221,15 @@ def test_this_machines_gpu_is_known(
 
 
 def test_pull_a_proposed_model(visit: Visit, server: FakeServer) -> None:
-    """One click; when it has come it is in the lists, and the note can be put away."""
+    """One click; its progress stands above the choice. When it has come it is in the lists, and
+    the note can be put away."""
     page = visit(OLLAMA_HOST=server.url)
+    server.ollama.bytes_per_s = 1e9
     page.button(key="mod_pull_0_gemma3:12b").click().run()
+    assert page.button(key="mod_pull_0_gemma3:12b").label == "pulling"
+    keys = [str(one.key) for one in page.button]
+    assert keys.index("mod_cancel_0_gemma3:12b") < keys.index("mod_pull_0_gemma3:12b")
+    server.ollama.bytes_per_s = 0
     until(page, lambda page: "gemma3:12b" in models_of(page))
     assert [one.value for one in page.success] == ["**gemma3\\:12b** is here."]
     assert "mod_pull_0_gemma3:12b" not in pull_buttons(page)
@@ -229,13 +238,49 @@ def test_pull_a_proposed_model(visit: Visit, server: FakeServer) -> None:
     assert not page.success
 
 
+def test_a_model_that_has_come_is_told_for_a_while(
+    visit: Visit, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the note goes by itself, and the model stays."""
+    page = visit(OLLAMA_HOST=server.url)
+    page.button(key="mod_pull_0_gemma3:12b").click().run()
+    until(page, lambda page: bool(page.success))
+    until(page, lambda page: "gemma3:12b" in models_of(page))
+    monkeypatch.setattr(models_pulls, "TOLD_S", 0.0)
+    again(page)
+
+    assert not page.success
+    assert "gemma3:12b" in models_of(page)
+    assert not kit.pulls().all()
+
+
+def test_a_deleted_model_is_not_told_to_be_here(visit: Visit, server: FakeServer) -> None:
+    """The note of its download goes with it."""
+    page = visit(OLLAMA_HOST=server.url)
+    page.button(key="mod_pull_0_gemma3:12b").click().run()
+    until(page, lambda page: "gemma3:12b" in models_of(page))
+    page.selectbox(key="mod_one_0").set_value("gemma3:12b").run()
+    page.button(key="mod_delete_0_gemma3:12b").click().run()
+    until(page, lambda page: "gemma3:12b" not in models_of(page))
+
+    assert not page.success
+
+
+def test_a_pause_of_a_pull_makes_the_page_look_again() -> None:
+    """Its server may have gone: the badge above must not say otherwise for half a minute."""
+    going = Pull("http://one", "gemma3:12b")
+    paused = replace(going, error=Unreachable("Ollama is away."))
+
+    assert models_pulls.states([going]) != models_pulls.states([paused])
+
+
 def test_a_name_that_is_none(visit: Visit, server: FakeServer) -> None:
     """Refused in the card, once, with how to write one."""
     page = visit(OLLAMA_HOST=server.url)
     page.text_input(key="mod_tag_0").set_value("not a model")
     page.button(key=submit(page)).click().run()
 
-    assert "no name of a model" in alarms(page)
+    assert "not a model's name" in alarms(page)
     assert not alarms(page.run())
 
 

@@ -1,6 +1,8 @@
 """The section «Speed» of the models page: measuring, watching, curves, comparing, taking along."""
 
+import html
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from lib.core.errors import Unreachable
 from lib.core.speed import Interval
-from lib.web import kit
+from lib.web import kit, models_live
+from tests.fakes import FakeServer
 from tests.pages.conftest import Open
-from tests.pages.speed_page import Go, kept, labels, opener, said
-from tests.unit.builders import GEMINI, OLLAMA, wait_until
+from tests.pages.speed_page import Go, kept, labels, lose_the_database, opener, said
+from tests.unit.builders import GEMINI, OLLAMA, VLLM, wait_until
 from tests.unit.speed_rows import GPU, level
+from tests.unit.test_speed_facts import CARD, nvidia_smi
 
 
 @pytest.fixture
@@ -31,14 +35,14 @@ def table(page: AppTest) -> Any:
     return page.dataframe[-1].value
 
 
-def the_link(page: AppTest) -> Any:
-    (found,) = (one for one in page.get("page_link") if one.proto.label == "Use in the estimate")
-    return found.proto
-
-
 def carried(page: AppTest) -> dict[str, str]:
     """What the link to the estimate carries."""
-    return dict(pair.split("=") for pair in the_link(page).query_string.split("&"))
+    (link,) = page.get("html")
+    address, _, rest = link.proto.body.removeprefix('<a href="').partition('"')
+    assert rest.endswith(">Use the result in the estimate</a>")
+    page_path, _, query = html.unescape(address).partition("?")
+    assert page_path == "estimate"
+    return dict(pair.split("=") for pair in query.split("&"))
 
 
 def test_nothing_measured_teaches(models: Go) -> None:
@@ -86,8 +90,8 @@ def test_measured_on_the_page(models: Go) -> None:
     """«Measure» runs a test; while it runs its progress is there, then its curves and table."""
     page = models()
     page.pills(key="speed_streams_ollama").set_value([1, 2])
-    page.number_input(key="speed_in").set_value(64)
-    page.number_input(key="speed_out").set_value(16)
+    page.number_input(key="speed_in_ollama").set_value(64)
+    page.number_input(key="speed_out_ollama").set_value(16)
     page.selectbox(key="speed_gpu").set_value(GPU)
     page.button(key="speed_start").click().run()
     (test,) = kit.app().speed_tests.all()
@@ -101,6 +105,47 @@ def test_measured_on_the_page(models: Go) -> None:
     assert list(table(page)["streams"]) == ["1", "2"]
 
 
+def test_one_of_several_servers(fake: FakeServer, open_page: Open) -> None:
+    """Where several have the model the form asks which; kept tests then say where they ran."""
+    with FakeServer() as second:
+        page = open_page(OLLAMA_HOST=f"{fake.url},{second.url}").switch_page("models.py").run()
+        kept(host=second.url)
+        page.pills(key="speed_streams_ollama").set_value([1])
+        server = page.selectbox(key=f"speed_host_{OLLAMA}")
+        assert server.options == [fake.url, second.url]
+        server.set_value(second.url)
+        page.button(key="speed_start").click().run()
+        test = kit.app().speed_tests.all()[0]
+        assert wait_until(lambda: kit.app().speed_tests.get(test.id).state == "done", 20)
+        page.run()
+
+    assert not page.exception
+    assert len(second.asked) == kit.app().speed_tests.get(test.id).calls
+    assert said(page).count(second.url.removeprefix("http://")) == 2  # its facts, the other's line
+
+
+def test_one_server_is_no_question(models: Go) -> None:
+    """Neither in the form nor in the facts of what was measured."""
+    kept(host="http://10.0.0.2:11434")
+    page = models()
+
+    assert not [box for box in page.selectbox if box.label == "Server"]
+    assert "10.0.0.2" not in said(page)
+
+
+@pytest.mark.parametrize(("cards", "told"), [((CARD,), "RTX 4090 (nvidia-smi)"), ((), "not known")])
+def test_which_gpu_will_be_noted(
+    models: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cards: Any, told: str
+) -> None:
+    """The field shows what nvidia-smi says, and promises nothing where it says nothing."""
+    nvidia_smi(tmp_path, monkeypatch, *cards)
+    page = models()
+    kit.lookout().look_again(5)
+    page.run()
+
+    assert page.selectbox(key="speed_gpu").proto.placeholder == told
+
+
 def test_a_running_test_can_be_watched_and_stopped(models: Go) -> None:
     """Level, round and calls so far; no curve yet."""
     test = kept(level(1), state="running")
@@ -108,11 +153,40 @@ def test_a_running_test_can_be_watched_and_stopped(models: Go) -> None:
 
     assert not page.exception
     assert "measuring" in said(page)
+    assert page.button(key="speed_start").disabled
+    assert "A test is running" in page.button(key="speed_start").help
     (bar,) = page.get("progress")
     assert bar.proto.value == 50  # one level of two
     assert not page.get("plotly_chart")
     page.button(key=f"speed_stop_{test.id}").click().run()
     assert kit.app().speed_tests.get(test.id).state == "stopped"
+
+
+def test_an_idle_page_learns_that_a_test_began(models: Go) -> None:
+    """In another tab or over the API; without the database it learns nothing, and does not fail."""
+    models()
+    idle = models_live.content(None)
+    kept(state="running")
+    begun = models_live.content(None)
+    lose_the_database()
+
+    assert begun != idle
+    assert models_live.content(None) not in (idle, begun)
+
+
+def test_the_form_is_in_the_address(models: Go) -> None:
+    """A reload, or somebody who gets the link, finds what was chosen, a GPU of no list too."""
+    page = models(
+        speed_streams_ollama=["1", "16"],
+        speed_in_ollama="64",
+        speed_out_ollama="32",
+        speed_gpu="GTX 970",
+    )
+
+    assert page.pills(key="speed_streams_ollama").value == [1, 16]
+    assert page.number_input(key="speed_in_ollama").value == 64
+    assert page.number_input(key="speed_out_ollama").value == 32
+    assert page.selectbox(key="speed_gpu").value == "GTX 970"
 
 
 def test_a_curve_shows_both_speeds_with_their_intervals(models: Go) -> None:
@@ -151,6 +225,19 @@ def test_a_server_with_a_queue_is_told(models: Go) -> None:
     assert "At 4 streams 1 of 12 calls failed" in said(page)
 
 
+def test_more_than_can_be_read_is_a_lower_bound(models: Go) -> None:
+    """From vLLM so much comes that this server is what is measured; the figure says «at least»."""
+    kept(level(1), level(32, 110.0), model=VLLM, engine="vLLM")
+    page = models()
+
+    assert list(table(page)["answer tok/s"]) == ["40.0 ± 2.0", "≥ 3,520 ± 2"]
+    assert "≥: at least. This app reads some 3,000 tokens a second" in said(page)
+    kept(level(32, 110.0))
+    page = models()
+    assert list(table(page)["answer tok/s"]) == ["3,520 ± 2"]
+    assert "at least" not in said(page)
+
+
 def test_two_tests_in_one_chart(models: Go) -> None:
     """The other one is dotted, and each line says whose it is."""
     other, test = kept(level(1, 20.0), model="ollama/llama3.2:3b"), kept()
@@ -167,15 +254,34 @@ def test_two_tests_in_one_chart(models: Go) -> None:
 
 
 def test_kept_ones_are_a_click_away(models: Go) -> None:
-    """The list has every test; a click puts it into the address and shows it."""
+    """The list has every test; a click puts it into the address and opens it in its place."""
     older = kept(model="ollama/llama3.2:3b")
-    kept()
+    newer = kept()
     page = models()
+    assert f"speed_open_{newer.id}" not in {button.key for button in page.button}  # it is open
     page.button(key=f"speed_open_{older.id}").click().run()
 
     assert page.query_params["speedtest"] == older.id
+    assert page.button(key=f"speed_open_{newer.id}")
+    assert [one.value for one in page.subheader][-1] == "Speed"  # nothing moved away
     assert "Measured so far (2)" in said(page)
     assert "**llama3.2:3b" in said(page)
+
+
+def test_whoever_comes_for_a_test_sees_it_first(models: Go) -> None:
+    """Speed stands above the servers; without a test in the address it is below them."""
+    page = models(speedtest=kept().id)
+
+    assert page.subheader[0].value == "Speed"
+
+
+def test_a_test_beyond_the_newest_is_shown(models: Go) -> None:
+    """A link leads to it though the list shows the newest ten only."""
+    oldest = kept(model="ollama/llama3.2:3b")
+    for _ in range(11):
+        kept()
+
+    assert "**llama3.2:3b" in said(models(speedtest=oldest.id))
 
 
 def test_a_link_to_a_test_that_is_gone(models: Go) -> None:
@@ -209,7 +315,8 @@ def test_delete(models: Go) -> None:
 
 
 def test_the_link_to_the_estimate_carries_the_fastest_level(models: Go) -> None:
-    """Its speeds, what it was measured on, and where from; another level is one click."""
+    """Its speeds and where they are from; another level is one click. What the estimate begins
+    with anyway is left out, or Streamlit takes it out: each time a step more for Back."""
     test = kept()
     page = models()
     four = carried(page)
@@ -218,15 +325,20 @@ def test_the_link_to_the_estimate_carries_the_fastest_level(models: Go) -> None:
     assert four == {
         "est_decode": "120.0",
         "est_prefill": "1000.0",
-        "est_streams": "4",
-        "est_model": "gemma3%3A4b",
-        "est_engine": "ollama",
-        "est_gpu": "RTX+3060+12GB",
-        "est_rent": "0.25",
         "est_measured": f"{test.id}%3A4",
     }
     assert carried(page)["est_decode"] == "40.0"
+    assert carried(page)["est_streams"] == "1"
     assert carried(page)["est_measured"] == f"{test.id}%3A1"
+
+
+def test_the_link_carries_what_it_was_measured_on(models: Go) -> None:
+    """A GPU brings its rent, as when it is chosen there."""
+    kept(model="ollama/llama3.1:8b", gpu="RTX 4090")
+    found = carried(models())
+
+    assert (found["est_model"], found["est_gpu"]) == ("llama3.1%3A8b", "RTX+4090")
+    assert float(found["est_rent"]) > 0
 
 
 def test_what_the_estimate_does_not_know_is_left_out_and_told(models: Go) -> None:
@@ -241,10 +353,31 @@ def test_what_the_estimate_does_not_know_is_left_out_and_told(models: Go) -> Non
     assert "no figures for own/model, GTX 970" in said(page)
 
 
+def test_a_vllms_model_is_known_by_its_repository(models: Go) -> None:
+    """The estimate counts it by Ollama's tag; what is quantised otherwise it does not know."""
+    kept(model="vllm/Qwen/Qwen3-4B", engine="vLLM")
+    page = models()
+
+    assert carried(page)["est_model"] == "qwen3%3A4b"
+    assert "no figures for" not in said(page)
+    kept(model="vllm/Qwen/Qwen3-4B-AWQ", engine="vLLM")
+    assert "no figures for Qwen/Qwen3-4B-AWQ" in said(models())
+
+
+def test_a_level_too_slow_to_be_written_is_not_offered(models: Go) -> None:
+    """The estimate's fields have two digits; a speed of 0.00 is none."""
+    test = kept(level(1, 0.004), level(2, 0.02, prompt_tok_s=Interval(0.001, None, None)))
+    page = models()
+
+    assert page.segmented_control(key=f"speed_use_{test.id}").options == ["2"]
+    assert carried(page)["est_decode"] == "0.04"
+    assert "est_prefill" not in carried(page)
+
+
 def test_an_api_has_no_gpu_to_rent(models: Go) -> None:
     """Its speed can be seen, not carried over."""
     kept(model=GEMINI, engine="Gemini API", gpu=None)
     page = models()
 
     assert drawn(page, "speed_rates")["answer tok/s"]["x"] == [1, 4]
-    assert not [one for one in page.get("page_link") if "estimate" in one.proto.label]
+    assert not page.get("html")

@@ -40,9 +40,10 @@ def keep(
     gpu: str | None = GPU,
     state: State = "done",
     error: AppError | None = None,
+    host: str | None = None,
 ) -> SpeedTest:
     """A test that ended with these levels; none given: 1 and 4 streams."""
-    test = tests.add(model, engine, gpu, PLAN)
+    test = tests.add(model, engine, gpu, PLAN, host)
     found = replace(
         test, quantisation="Q4_K_M", engine_version="0.33.0", calls=16, cost_usd=Decimal("0.0123"),
         levels=levels or (level(1), level(4, 30.0)),

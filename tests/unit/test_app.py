@@ -83,7 +83,7 @@ def test_without_settings_everything_says_what_turns_it_on(
 
 
 @pytest.mark.parametrize(
-    ("model", "reason"), [("off", "EMBEDDED_MODEL is off."), ("gone.gguf", "names no file")]
+    ("model", "reason"), [("off", "Unset it, or give a GGUF file"), ("gone.gguf", "names no file")]
 )
 def test_the_embedded_model_says_why_it_is_off(
     fake: FakeServer, tmp_path: Path, model: str, reason: str

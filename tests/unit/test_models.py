@@ -1,13 +1,15 @@
 """Which model is meant, who carries it, and how long finding out may take."""
 
+import threading
 import time
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.core.chat import NO_MODEL, USUAL_OPTIONS, ModelInfo, Provider
+from lib.core.chat import NO_MODEL, USUAL_OPTIONS, Event, ModelInfo, Provider, Request
 from lib.core.errors import BadInput, ModelMissing, NotConfigured
 from lib.providers.gemini import Gemini
 from lib.providers.gemini_bulk import GeminiBulk
@@ -181,7 +183,9 @@ def test_all_are_listed_in_the_order_of_the_picker(app: App) -> None:
     providers = list(dict.fromkeys(info.provider for info in listed))
 
     assert providers == ["gemini", "ollama", "vllm", "embedded"]
-    assert [info.reason for info in listed if not info.available] == ["EMBEDDED_MODEL is off."]
+    assert [info.reason for info in listed if not info.available] == [
+        "EMBEDDED_MODEL is off. Unset it, or give a GGUF file, then start again."
+    ]
 
 
 def test_a_dead_server_is_one_entry_with_its_reason(
@@ -219,6 +223,50 @@ def test_an_old_list_is_renewed_behind_the_readers_back() -> None:
         counts.append(looked_up())
 
     assert counts == [1, 1, 1, 3]
+
+
+class Slow:
+    """A provider whose list is what it had when it was asked, and comes when `go` says so."""
+
+    name = "ollama"
+
+    def __init__(self) -> None:
+        self.has = ["old"]
+        self.asked, self.go = threading.Event(), threading.Event()
+        self.go.set()
+
+    def stream(self, request: Request) -> Generator[Event, None, None]:
+        yield from ()
+
+    def models(self) -> list[ModelInfo]:
+        found, go = [ModelInfo("ollama", name) for name in self.has], self.go
+        self.asked.set()
+        go.wait(5)
+        return found
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_older_list_that_comes_late_is_dropped() -> None:
+    """It was begun before a model was pulled, so it knows less than the one asked for then."""
+    clock, slow = Clock(), Slow()
+    models = Models({"ollama": slow}, {}, {}, now=clock)
+    models.all()
+    clock.time += FRESH_S + 1
+    slow.go, late = threading.Event(), slow.asked
+    late.clear()
+    models.all()  # renews the list behind our back
+    assert late.wait(5)
+    held, slow.go, slow.has = slow.go, threading.Event(), ["new"]
+    slow.go.set()
+    models.refresh()
+    held.set()
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_renew)"):
+            thread.join(5)
+
+    assert [info.name for info in models.all()] == ["new"]
 
 
 def test_hanging_hosts_do_not_hold_the_picker_up(fake: FakeServer) -> None:

@@ -97,6 +97,25 @@ def test_an_old_look_is_not_shown(lookout: Lookout, clock: list[float]) -> None:
     assert lookout.last is None
 
 
+def test_a_look_that_fails_is_logged(
+    servers: Servers, lookout: Lookout, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its kind alone, for a message may hold anything; the next look may go well."""
+
+    def fail() -> dict[str, list[HostReport]]:
+        raise ValueError("a secret")
+
+    failing = Lookout(fail, lambda: ())
+    failing.look_again(5)
+    lookout.look_again(5)
+
+    assert failing.last is None
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text
+    assert version(lookout.last) == "1"
+    failing.close()
+
+
 def look(error: str | None = None, loaded: bool = False) -> Look:
     model = HostedModel("gemma3:4b", loaded=loaded)
     problem = Unreachable(error) if error else None

@@ -20,12 +20,16 @@ def test_it_says_what_the_estimate_says(gpu: str) -> None:
     assert found == {tag: streams for tag, streams in estimated.items() if streams}
 
 
-def test_the_largest_that_fits_comes_first() -> None:
-    """Everything listed fits into the usable memory, the largest first."""
-    memory = [one.memory_gb for one in recommended(local_models(), 24)]
+def test_those_with_room_come_first_and_the_largest_of_them() -> None:
+    """Everything listed fits; what has room for a single stream is behind what serves several."""
+    found = recommended(local_models(), 12)
+    tight = [one.streams < 4 for one in found]
+    roomy = [one.memory_gb for one in found if one.streams >= 4]
 
-    assert memory == sorted(memory, reverse=True)
-    assert 0.7 * 24 < memory[0] <= USABLE_MEMORY * 24
+    assert tight == sorted(tight)
+    assert any(tight)
+    assert roomy == sorted(roomy, reverse=True)
+    assert 6 < roomy[0] <= USABLE_MEMORY * 12
 
 
 def test_longer_contexts_leave_room_for_fewer() -> None:

@@ -110,7 +110,7 @@ def test_what_does_not_fit_says_why():
 def test_a_measured_speed_is_called_so():
     """Somebody's own measurement is not called modelled and has no band."""
     assert said(local=MEASURED)[2] == (
-        "The speed is measured: 1,000 tokens a second while writing."
+        "The speed is as given: 1,000 tokens a second while writing."
     )
 
 

@@ -97,8 +97,11 @@ def test_a_server_that_is_gone(dead_address: str, fake: FakeServer, tmp_path: Pa
 
 
 def test_the_budget_holds(fake: FakeServer, tmp_path: Path) -> None:
-    """A test that the month cannot pay ends, and what was measured stays."""
-    budget = {"monthly_budget_usd": Decimal("0.0003")}
+    """A test that the month cannot pay ends, and what was measured stays.
+
+    Only calls that were made are counted: those that were refused a place in it never were.
+    """
+    before, budget = len(fake.asked), {"monthly_budget_usd": Decimal("0.0003")}
     with running(fake, tmp_path, **budget) as app, closing(SpeedDesk(app)) as desk:
         found = measured(desk, GEMINI, SpeedPlan((1, 8), 40, 16))
         spent = sum(row["cost_usd"] or 0 for row in app.ledger.rows())
@@ -106,6 +109,7 @@ def test_the_budget_holds(fake: FakeServer, tmp_path: Path) -> None:
     assert found.state == "failed"
     assert found.error is not None
     assert found.error["code"] == "over_budget"
+    assert found.calls == len(fake.asked) - before
     assert spent <= Decimal("0.0003")
 
 
@@ -139,6 +143,25 @@ def test_a_server_that_does_not_count(fake: FakeServer, tmp_path: Path) -> None:
     with (
         site(SMALL_OLLAMA) as mute,
         running(fake, tmp_path, ollama_host=mute.url) as app,
+        closing(SpeedDesk(app)) as desk,
+    ):
+        found = measured(desk, "ollama/small")
+
+    assert found.state == "failed"
+    assert found.error is not None
+    assert "count" in found.error["message"]
+
+
+@pytest.mark.parametrize(("read", "written"), [(-5, 9), (50, -9), (10**7, 9), (50, 10**7)])
+def test_a_server_that_counts_nonsense(
+    fake: FakeServer, tmp_path: Path, read: int, written: int
+) -> None:
+    """What no call can have is taken for not counted."""
+    end = {"done": True, "done_reason": "stop", "prompt_eval_count": read, "eval_count": written}
+    said = {"message": {"role": "assistant", "content": "ok"}}
+    with (
+        site(SMALL_OLLAMA | {"/api/chat": [said, said | end]}) as odd,
+        running(fake, tmp_path, ollama_host=odd.url) as app,
         closing(SpeedDesk(app)) as desk,
     ):
         found = measured(desk, "ollama/small")

@@ -9,10 +9,12 @@ import pytest
 
 from lib.core.errors import Busy
 from lib.core.speed import SpeedPlan
+from lib.work import speed_run
 from lib.work.app import App
 from lib.work.speed_tests import SpeedDesk
 from tests.fakes import FakeServer
 from tests.unit.builders import OLLAMA, VLLM, running, wait_until
+from tests.unit.test_speed_facts import nvidia_smi
 
 QUICK = SpeedPlan((1, 2), 40, 16)
 LONG = SpeedPlan((1, 2), 40, 4000)  # on `slow`: minutes
@@ -51,7 +53,7 @@ def test_one_at_a_time(slow_desk: SpeedDesk) -> None:
 
 def test_the_progress_is_told(slow_desk: SpeedDesk) -> None:
     """Streams and round under way, after every round."""
-    test = slow_desk.start(OLLAMA, QUICK)
+    test = slow_desk.start(OLLAMA, SpeedPlan((1, 2), 40, 64))
 
     def seen() -> bool:
         seen_now.add(slow_desk.get(test.id).now)
@@ -71,7 +73,7 @@ def test_streams_that_suit_the_provider(slow_desk: SpeedDesk) -> None:
 
 def test_stopping_ends_the_calls_at_once(slow_desk: SpeedDesk, slow: FakeServer) -> None:
     """Finished levels stay, what is under way is hung up."""
-    test = slow_desk.start(OLLAMA, SpeedPlan((1, 2), 40, 16))
+    test = slow_desk.start(OLLAMA, SpeedPlan((1, 2), 40, 100))
     assert wait_until(lambda: len(slow_desk.get(test.id).levels) == 1)
     started = time.monotonic()
     found = slow_desk.stop(test.id)
@@ -91,6 +93,40 @@ def test_a_warm_up_can_be_stopped(slow_desk: SpeedDesk, slow: FakeServer, slow_a
 
     assert (found.state, found.calls, found.levels) == ("stopped", 1, ())
     assert [row["finish"] for row in slow_app.ledger.rows()] == ["stopped"]
+
+
+@pytest.fixture
+def hanging_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nvidia-smi never answers, so finding out on what a model runs takes seconds."""
+    nvidia_smi(tmp_path, monkeypatch)
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 30")
+
+
+def test_looking_for_the_facts_can_be_stopped(
+    hanging_driver: None, slow_desk: SpeedDesk, slow: FakeServer
+) -> None:
+    """Nobody waits until a server or driver has said what it is; the next test may begin."""
+    test = slow_desk.start(OLLAMA, SpeedPlan((1,), 40, 16))
+    assert wait_until(lambda: len(slow.asked) == 2 and slow.in_flight == 0)
+    time.sleep(0.1)
+    started = time.monotonic()
+    found = slow_desk.stop(test.id)
+
+    assert time.monotonic() - started < 1
+    assert (found.state, found.levels) == ("stopped", ())
+    assert slow_desk.start(OLLAMA, LONG).state == "running"
+
+
+def test_facts_that_do_not_come_are_unknown(
+    hanging_driver: None, slow_desk: SpeedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while the test goes on without them."""
+    monkeypatch.setattr(speed_run, "FACTS_S", 0.2)
+    test = slow_desk.start(OLLAMA, SpeedPlan((1,), 40, 16))
+
+    assert wait_until(lambda: slow_desk.get(test.id).now == (1, 1), 2)
+    found = slow_desk.get(test.id)
+    assert (found.engine, found.engine_version, found.gpu) == ("Ollama", None, None)
 
 
 def test_the_server_ends(slow_desk: SpeedDesk) -> None:

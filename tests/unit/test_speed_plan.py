@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lib.core import speed_prompt
 from lib.core.chat import ModelInfo, Thinking
 from lib.core.errors import BadInput
-from lib.core.speed import SpeedPlan, check, usual_plan
+from lib.core.speed import SpeedPlan, check, seconds_left, usual_plan
+from tests.unit.speed_rows import level
 
 MODEL = ModelInfo("ollama", "small", context_tokens=4096, max_output_tokens=2000)
 
@@ -33,6 +34,21 @@ def test_the_field_is_named(plan: SpeedPlan, field: str) -> None:
     """Whoever asks for too much learns which field it was."""
     with pytest.raises(BadInput, match=f"^{field}: "):
         check(plan, MODEL)
+
+
+def test_how_long_is_left() -> None:
+    """The rounds to come at the last level's speed; before the first nobody knows."""
+    plan, first = SpeedPlan((1, 2, 4), 500, 100), level(1, 50.0)  # 0.5 s to read, 2 s to write
+
+    assert seconds_left(plan, (), 0) is None
+    assert seconds_left(plan, (first,), 1) == pytest.approx(2.5 * (2 * 2 + 3 * 4))
+    assert seconds_left(plan, (first,) * 3, 0) == 0
+    assert seconds_left(plan, (level(1, None),), 0) is None
+
+
+def test_the_built_in_model_is_asked_for_less() -> None:
+    """It computes on a CPU: what suits a GPU takes it many minutes."""
+    assert usual_plan("embedded") == SpeedPlan((1, 2), 256, 64)
 
 
 def test_levels_come_in_order() -> None:
@@ -67,6 +83,13 @@ def test_prompts_fit_after_two_counts(fixed: int, per_word: float, tokens: int) 
 def test_counts_that_tell_nothing(other: tuple[int, int]) -> None:
     """The same twice, or fewer tokens for more words: a word is taken for a token."""
     assert speed_prompt.fit((10, 50), other).words(100) in (60, 70, 80)
+
+
+def test_no_count_makes_a_prompt_endless() -> None:
+    """A server that counts a few tokens in a long prompt is not asked for a longer and longer one:
+    a word is a token at least."""
+    assert speed_prompt.Fit(0, 1 / 256).words(512) == 512
+    assert speed_prompt.fit((256, 1), (512, 2)).words(100_000) == 100_000
 
 
 def test_a_prompt_shorter_than_its_task_has_no_words() -> None:

@@ -39,7 +39,7 @@ def test_what_was_found_is_kept(tests: SpeedTests) -> None:
     found = replace(
         begun(tests), quantisation="Q4_K_M", engine_version="0.33.0", gpu="2 × RTX 4090\0",
         levels=(LEVEL, replace(LEVEL, streams=4, prompt_tok_s=None)), now=(4, 2), calls=17,
-        cost_usd=Decimal("0.000123456789"),
+        cost_usd=Decimal("0.000123456789"), host="http://10.0.0.2:11434",
     )  # fmt: skip
 
     assert tests.save(found)
@@ -98,6 +98,35 @@ def test_all_that_run_can_be_ended(tests: SpeedTests) -> None:
 
     assert tests.get(left.id).state == "interrupted"
     assert tests.get(ended.id).state == "done"
+
+
+def test_the_newest_are_kept(database: Database) -> None:
+    """A new test pushes out the oldest; one that runs stays, whatever its age."""
+    tests = SpeedTests(database, at("2026-11-23 10:00"), kept=2)
+    running = begun(tests)
+    ended = [begun(tests) for _ in range(3)]
+    for test in ended:
+        tests.end(test.id, "done")
+    newest = begun(tests)
+
+    assert [test.id for test in tests.all()] == [newest.id, ended[2].id]
+    assert tests.get(running.id).state == "running"
+    for test in ended[:2]:
+        with pytest.raises(NotFound):
+            tests.get(test.id)
+
+
+def test_which_run(tests: SpeedTests, database: Database) -> None:
+    """Neither those that ended nor those whose machine is silent."""
+    ended, dead = begun(tests), begun(tests)
+    tests.end(ended.id, "done")
+    silence(database, DEAD_AFTER_S + 1)
+    tests.beat(ended.id)
+    alive = [begun(tests).id, begun(tests).id]
+
+    assert tests.running() == alive[::-1]
+    tests.beat(dead.id)
+    assert tests.running() == [*alive[::-1], dead.id]
 
 
 def test_newest_first_until_deleted(tests: SpeedTests) -> None:

@@ -16,7 +16,9 @@ from tests.contract.engine import LABEL, NEEDS_WEIGHTS
 from tests.fakes import FakeServer
 from tests.unit.builders import OLLAMA, VLLM, running, wait_until
 
-PREFILL, DECODE = 1000, 160  # tokens a second: of the whole GPU, and of each stream
+# Tokens a second: of the whole GPU, and of each stream. So slow that the milliseconds in which a
+# busy machine sends a call and wakes its reader weigh little.
+PREFILL, DECODE = 400, 80
 
 
 def levels(folder: Path, model: str, plan: SpeedPlan, slots: int = 0) -> tuple[Level, ...]:
@@ -31,22 +33,25 @@ def levels(folder: Path, model: str, plan: SpeedPlan, slots: int = 0) -> tuple[L
 
 
 def agrees(found: Interval | None, truth: float) -> bool:
-    """Within a tenth of what was measured; on a busy machine of what its interval admits."""
+    """Within a tenth of what the measured interval admits.
+
+    A fifth where the truth is faster: a busy machine makes figures slower, never faster.
+    """
     assert found is not None
     assert found.low is not None
     assert found.high is not None
-    return 0.9 * found.low <= truth <= 1.1 * found.high
+    return 0.9 * found.low <= truth <= 1.2 * found.high
 
 
 def test_streams_side_by_side(tmp_path: Path) -> None:
     """The prompts' speed is the GPU's, the answers' that of a stream times the streams."""
-    found = levels(tmp_path, VLLM, SpeedPlan((1, 2, 4), 50, 48))
+    found = levels(tmp_path, VLLM, SpeedPlan((1, 3), 50, 40))
 
-    assert [level.served for level in found] == [1, 2, 4]
+    assert [level.served for level in found] == [1, 3]
     for level in found:
         assert agrees(level.prompt_tok_s, PREFILL), level
         assert agrees(level.answer_tok_s, DECODE * level.streams), level
-        assert level.output_tokens == 48
+        assert level.output_tokens == 40
 
 
 def test_a_server_with_one_place(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from lib.web.classify_trial import duration
 from lib.web.texts import _, milliseconds, number, usd
 
 
@@ -53,6 +54,16 @@ def test_times(value: float | None, text: str):
 def test_numbers(value: float | None, digits: int, text: str):
     """Thousands are separated, digits are as wanted, 0 is not unknown."""
     assert number(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0, "1 s"), (59.4, "59 s"), (59.6, "1 min"), (75, "1 min"), (600, "10 min"),
+     (5400, "1.5 h")],
+)  # fmt: skip
+def test_durations(seconds: float | None, text: str):
+    """Minutes from a minute on, hours from one and a half."""
+    assert duration(None if seconds is None else seconds / 60) == text
 
 
 def test_texts_go_through_gettext():
