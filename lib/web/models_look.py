@@ -13,6 +13,7 @@ from lib.store.gpu import MachineGpu
 log = logging.getLogger(__name__)
 
 STALE_S = 60.0  # from here on a look is not shown
+END_S = 2.0  # longest wait for a look at the end: a silent server takes three
 Stations = Mapping[str, Sequence[HostReport]]
 
 
@@ -46,6 +47,7 @@ class Lookout:
     ) -> None:
         self._stations, self._gpus, self._now = stations, gpus, now
         self._lock, self._worker = threading.Lock(), ThreadPoolExecutor(1)
+        self._looking = threading.Lock()
         self._next: Future[None] | None = None
         self._last: Look | None = None
 
@@ -67,9 +69,16 @@ class Lookout:
         wait([asked], wait_s)
 
     def close(self) -> None:
+        """Waits for a look under way, or what it asks would open connections that nobody closes."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._looking.acquire(timeout=END_S):
+            self._looking.release()
 
     def _look(self) -> None:
+        with self._looking:
+            self._ask()
+
+    def _ask(self) -> None:
         try:
             self._last = Look(self._stations(), self._gpus(), self._now())
         except Exception as error:  # nobody asks this thread how it went

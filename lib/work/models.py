@@ -18,6 +18,7 @@ ORDER = ("gemini", "ollama", "vllm", "embedded")  # also the order of the defaul
 _NAME = re.compile(r"[\w.:/@+ -]{1,200}", re.ASCII)
 FRESH_S = 5.0  # how long a listing is believed; asking every server takes up to three seconds
 STALE_S = 60.0  # from here on it is not even shown
+END_S = 2.0  # longest wait at the end for a listing under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,8 @@ class Models:
         raise ModelMissing(f"model: {info.provider} has no model called {info.name[:100]}.")
 
     def close(self) -> None:
+        # Kept, so that none begins: a listing would open connections that nobody closes any more.
+        self._renewing.acquire(timeout=END_S)
         for provider in {*self._providers.values(), *self._bulk.values()}:
             provider.close()
 
