@@ -1,5 +1,6 @@
 """What every suite shares: the fake servers, a clean environment, no model anywhere else."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -24,6 +25,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory) -> Non
         monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _freeze() -> Iterator[None]:
+    """What a module leaves behind need not be looked through by every later collection: the fakes
+    remember every call, and ten thousand tests leave gigabytes."""
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
