@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.store import gpu
 from lib.web import kit
 from tests.fakes import FakeServer
+from tests.pages.models_page import Visit, again
 
 INDEX = Path(__file__).parents[2] / "pages" / "index.py"
 
@@ -35,3 +37,17 @@ def open_page(fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ope
     kit.close()
     yield run
     kit.close()
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """An Ollama of the test's own: what it has is changed."""
+    with FakeServer() as own:
+        yield own
+
+
+@pytest.fixture
+def visit(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> Visit:
+    """`visit(OLLAMA_HOST=…)` opens the page when every server has answered."""
+    monkeypatch.setattr(gpu, "_smi", gpu.Smi())  # an earlier test's GPUs are remembered
+    return lambda **settings: again(open_page(**settings).switch_page("models.py"))

@@ -1,5 +1,6 @@
 """How the tests of speed tests look at pages: opening one with an address, reading it whole."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,14 @@ def said(page: AppTest) -> str:
 
 def labels(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
+
+
+def drawn(page: AppTest, key: str) -> dict[str, Any]:
+    """A chart of the page, by the traces' names."""
+    (found,) = (one for one in page.get("plotly_chart") if key in one.proto.id)
+    return {line["name"]: line for line in json.loads(found.proto.spec)["data"]}
+
+
+def table(page: AppTest) -> Any:
+    """The figures of the shown test, the last table but those of a comparison."""
+    return page.dataframe[-1].value
