@@ -1,6 +1,7 @@
 """The adapters under test, each in front of the fake server; a new one is one more line here."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from lib.core.chat import Done, Event, Media, Message, Provider, Request, Text, 
 from lib.providers.gemini import Gemini
 from lib.providers.gemini_bulk import GeminiBulk
 from lib.providers.ollama import Ollama
+from lib.providers.ollama_library import OllamaLibrary
 from lib.providers.vllm import VLLM
 from tests.fakes import FakeServer
 
@@ -123,3 +125,16 @@ def done_of(provider: Provider, text: str, model: str = GEMMA, **options: Any) -
 def chats(fake: FakeServer) -> list[Any]:
     """The calls for an answer, in Ollama's dialect."""
     return [call for call in fake.calls if call.path == "/api/chat"]
+
+
+@pytest.fixture
+def own() -> Iterator[FakeServer]:
+    """A server of the test's own: what it has is changed."""
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture
+def library(own: FakeServer) -> Iterator[OllamaLibrary]:
+    with closing(OllamaLibrary([own.url], 10)) as library:
+        yield library

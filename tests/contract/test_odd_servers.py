@@ -1,21 +1,19 @@
 """Servers that say odd things, on purpose or not: what is odd is unknown, and nobody waits long."""
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from lib.core.errors import AppError, BadReply, TimedOut, Unreachable
+from lib.core.errors import TimedOut
 from lib.core.station import HostedModel, HostReport
-from lib.providers import ollama, ollama_library, ollama_pull
+from lib.providers import ollama, ollama_library
 from lib.providers.ollama import Ollama
 from lib.providers.ollama_library import OllamaLibrary
 from lib.providers.vllm import VLLM
+from tests.contract.odd_server import DIGITS, ODD_NUMBERS, server
 
 OK: dict[str, Any] = {
     "/api/version": {"version": "0.33"},
@@ -23,39 +21,6 @@ OK: dict[str, Any] = {
     "/api/ps": {"models": []},
     "/api/show": {"model_info": {"a.context_length": 8}, "capabilities": ["completion"]},
 }
-DIGITS = b"1" + b"0" * 5000
-
-
-@contextmanager
-def server(answers: dict[str, Any]) -> Iterator[str]:
-    """Sends bytes as they are, JSON of anything else, and what an iterator yields as it comes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            value = answers.get(self.path)
-            self.send_response(404 if value is None else 200)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            try:
-                for piece in value() if callable(value) else [value]:
-                    said = piece if isinstance(piece, bytes) else json.dumps(piece).encode()
-                    self.wfile.write(said)
-            except ConnectionError:
-                pass  # the reader has heard enough
-
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads, block_on_close = True, False
-
-    with Server(("127.0.0.1", 0), Handler) as serving:
-        threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_address[1]}"
-        serving.shutdown()
 
 
 def trickle() -> Iterator[bytes]:
@@ -75,9 +40,6 @@ def report(**answers: Any) -> HostReport:
 
 def tags(cells: bytes) -> bytes:
     return b'{"models": [{"model": "a:b", %s}, {"model": "c:d", "size": 7}]}' % cells
-
-
-ODD_NUMBERS = [DIGITS, b"1e30", b"9" * 30, b"-1", b"NaN", b"Infinity", b'"x"', b"[]", b"true"]
 
 
 @pytest.mark.parametrize("number", ODD_NUMBERS, ids=lambda number: number[:9].decode())
@@ -212,72 +174,3 @@ def test_slow_facts_are_not_waited_for() -> None:
 
 def known(found: HostReport) -> int:
     return sum(model.context_tokens is not None for model in found.models)
-
-
-# Pulls
-
-
-def pull(*said: bytes) -> list[ollama_pull.PullStep]:
-    with (
-        server({"/api/pull": lambda: iter(said)}) as url,
-        closing(OllamaLibrary([url], 10)) as library,
-    ):
-        return list(library.pull(url, "a:b"))
-
-
-SUCCESS = b'{"status": "success"}\n'
-
-
-@pytest.mark.parametrize("number", ODD_NUMBERS, ids=lambda number: number[:9].decode())
-def test_odd_bytes_of_a_download_are_unknown(number: bytes) -> None:
-    """It goes on and ends as any other."""
-    if number is DIGITS:
-        number = b"1" + b"0" * 400
-    said = b'{"status": "x\\ud800\\u202e", "digest": "d", "total": %s, "completed": %s}\n'
-    first, last = pull(said % (number, number), SUCCESS)
-
-    assert first == ollama_pull.PullStep("x", "d", None, None)
-    assert last.status == "success"
-
-
-def test_a_word_without_end_ends_the_download() -> None:
-    """After a megabyte; nobody's memory is filled."""
-    sent: list[int] = []
-
-    def endless() -> Iterator[bytes]:
-        for n in range(2000):
-            sent.append(n)
-            yield b'{"status": "' if n == 0 else b"x" * 100_000
-
-    with (
-        server({"/api/pull": endless}) as url,
-        closing(OllamaLibrary([url], 10)) as library,
-        pytest.raises(BadReply),
-    ):
-        list(library.pull(url, "a:b"))
-
-    assert len(sent) < 500
-
-
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        (b"[1]\n", BadReply),
-        (b"\xff\n", BadReply),
-        (b"{\n", BadReply),
-        (b"[" * 100_000 + b"\n", BadReply),
-        (b'{"error": {"a": "\\ud800"}}\n', Unreachable),
-    ],
-)
-def test_a_word_that_is_none_ends_it_too(said: bytes, kind: type[AppError]) -> None:
-    with pytest.raises(kind):
-        pull(said, SUCCESS)
-
-
-def test_words_may_come_in_any_pieces() -> None:
-    """Cut in the middle of a character, several at once, the last one without its line's end."""
-    said = '{"status": "größer"}\n{"status": "b"}\n'.encode() + SUCCESS.strip()
-    steps = pull(*(said[n : n + 1] for n in range(len(said))))
-
-    assert [step.status for step in steps] == ["größer", "b", "success"]
-    assert pull(said) == steps
