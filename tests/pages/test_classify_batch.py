@@ -32,16 +32,22 @@ def test_the_switch_halves_the_estimate(page: AppTest) -> None:
     assert "up to 24 hours, as a batch" in texts(page)
 
 
-def test_a_job_says_that_its_rows_wait_at_google(page: AppTest) -> None:
-    """Since when, and for how long at most; what it takes nobody knows yet. It then ends like any
-    other."""
-    upload(page, "text\nrow 1 is positive #takes=1.5\nrow 2 is negative\n")
+def waiting(page: AppTest, *rows: str) -> str:
+    """The id of a batch job, begun on the page, whose rows all wait at Google."""
+    upload(page, "\n".join(["text", *rows, ""]))
     page.button(key="cls_preset_Sentiment").click().run()
     page.toggle(key="cls_batch").set_value(True).run()
     page.button(key="cls_run").click().run()
     job = as_text(page.query_params["job"])
-    assert wait_until(lambda: (kit.app().jobs.get(job).waiting or 0).rows == 2)
+    assert wait_until(lambda: (kit.app().jobs.get(job).waiting or 0).rows == len(rows))
     page.run()
+    return job
+
+
+def test_a_job_says_that_its_rows_wait_at_google(page: AppTest) -> None:
+    """Since when, and for how long at most; what it takes nobody knows yet. It then ends like any
+    other."""
+    job = waiting(page, "row 1 is positive #takes=1.5", "row 2 is negative")
 
     assert not page.exception
     assert "2 rows wait at Google since" in texts(page)
@@ -54,13 +60,7 @@ def test_a_job_says_that_its_rows_wait_at_google(page: AppTest) -> None:
 
 
 def test_a_single_row_waits_in_the_singular(page: AppTest) -> None:
-    upload(page, "text\nrow 1 is positive #takes=1.5\n")
-    page.button(key="cls_preset_Sentiment").click().run()
-    page.toggle(key="cls_batch").set_value(True).run()
-    page.button(key="cls_run").click().run()
-    job = as_text(page.query_params["job"])
-    assert wait_until(lambda: (kit.app().jobs.get(job).waiting or 0).rows == 1)
-    page.run()
+    waiting(page, "row 1 is positive #takes=1.5")
 
     assert "1 row waits at Google since" in texts(page)
 
