@@ -2,13 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 START_S = 30
 # An answer of the disk is not needed: the cluster does not outlive the tests.
@@ -30,7 +31,7 @@ def postgres_url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, _user())
-        data, port = f"{folder}/data", _free_port()
+        data, port = f"{folder}/data", free_port()
         _run(folder, initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync")
         start = ("-o", f"{OPTIONS} -p {port}", "-l", f"{folder}/log", "-t", str(START_S), "-w")
         _run(folder, control, "-D", data, *start, "start")
@@ -76,10 +77,3 @@ def _done(folder: str, *command: str) -> subprocess.CompletedProcess[bytes]:
         timeout=2 * START_S,
         check=False,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx2
 
-from tests.browser.conftest import free_port, start_site, until_healthy
+from tests.browser.conftest import start_site, until_healthy
+from tests.ports import free_port
 
 RUNS = 5
 

@@ -14,7 +14,8 @@ import httpx2
 
 from tests.bench.bulk import Fake, fake_elsewhere
 from tests.bench.visitor import Seen, Visitor, log_in
-from tests.browser.conftest import PASSWORD, free_port, start_site, until_healthy
+from tests.browser.conftest import PASSWORD, start_site, until_healthy
+from tests.ports import free_port
 
 TOKENS, PER_S, FIRST_S, PEOPLE = 2000, 100, 0.3, 20
 PROMPT = f"#tokens={TOKENS} #paragraph=60 #pace={1 / PER_S} #slow={FIRST_S}"

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.fakes import FakeServer
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "open sesame"
@@ -56,12 +56,6 @@ class Site:
 
 
 Start = Callable[..., Site]
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def start_site(folder: Path, *, address: str = "127.0.0.1", **settings: str) -> Site:

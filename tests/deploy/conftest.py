@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import ROOT, Site, free_port
+from tests.browser.conftest import ROOT, Site
+from tests.ports import free_port
 
 # All that the script calls; a slim Debian image has them.
 TOOLS = ["bash", "dirname", "env", "setsid", "sh", "sleep", "timeout"]

@@ -10,10 +10,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.browser.conftest import ROOT, Site, free_port, until_healthy
+from tests.browser.conftest import ROOT, Site, until_healthy
 from tests.deploy import dockerfile
 from tests.deploy.conftest import Run, Write
 from tests.deploy.dockerfile import all_of, copied, is_ignored
+from tests.ports import free_port
 
 PASSWORD = "open sesame"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import Site, free_port
+from tests.browser.conftest import Site
 from tests.deploy.conftest import (
     APP_ENDS,
     APP_SAYS,
@@ -21,6 +21,7 @@ from tests.deploy.conftest import (
     process_of,
     runs,
 )
+from tests.ports import free_port
 
 
 def children(process: int) -> list[int]:

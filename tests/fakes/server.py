@@ -16,6 +16,7 @@ from tests.fakes.ollama import Ollama
 from tests.fakes.ollama_store import Pull, Store
 from tests.fakes.talk import Talk, answer
 from tests.fakes.wire import HungUp, Line, Reply
+from tests.ports import free_port
 
 OWN = {"/stats": Register.stats, "/asked": Register.texts}
 
@@ -37,8 +38,8 @@ class FakeServer:
         self.batches = GeminiBatches(self._register)
         speakers = {"ollama": Ollama(self.ollama), "gemini": gemini, "openai": openai}
         speakers |= {"gemini_batch": self.batches}
-        self._http = _Server(("127.0.0.1", port), self._register, speakers)
-        self._grpc, bound = build_server(self._register, grpc_port)
+        self._http = _Server(("127.0.0.1", port or free_port()), self._register, speakers)
+        self._grpc, bound = build_server(self._register, grpc_port or free_port())
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
         self.grpc_target = f"127.0.0.1:{bound}"
 
