@@ -121,6 +121,11 @@ class Site:
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
 
+def tags(*names: str) -> dict[str, Any]:
+    """Ollama's list of these models, for `site`."""
+    return {"/api/tags": {"models": [{"model": name} for name in names]}}
+
+
 @contextmanager
 def site(answers: dict[str, Any]) -> Iterator[Site]:
     """Any other path is 404. A list is sent as JSON lines."""

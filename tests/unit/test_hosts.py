@@ -1,8 +1,8 @@
-"""Several hosts share the calls; one that cannot be reached hands them on and is left alone."""
+"""Several hosts share the calls; one that cannot be reached hands them on."""
 
 import threading
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -16,63 +16,14 @@ from lib.core.errors import (
     TimedOut,
     Unreachable,
 )
-from lib.providers.breaker import FIRST_REST_S
-from lib.providers.hosts import Hosts
-from tests.unit.builders import Clock
-
-Faults = dict[str, AppError]
-
-
-def hosts(names: str = "abc", clock: Clock | None = None) -> Hosts[str]:
-    return Hosts({name: name.upper() for name in names}, clock or Clock())
-
-
-def saying(faults: Faults, asked: list[str]) -> Callable[[str, str], Generator[Event, None, None]]:
-    """What a host says: its client and an end, or its fault."""
-
-    def ask(address: str, client: str) -> Generator[Event, None, None]:
-        asked.append(address)
-        if address in faults:
-            raise faults[address]
-        yield Text(client)
-        yield Text("end")
-
-    return ask
-
-
-def call(several: Hosts[str], faults: Faults | None = None, model: str = "") -> list[str]:
-    """The hosts that one call asked, in order; how it ended does not matter."""
-    asked: list[str] = []
-    with suppress(AppError):
-        list(several.stream(model, saying(faults or {}, asked)))
-    return asked
-
-
-def answered_by(several: Hosts[str], calls: int, model: str = "") -> list[str]:
-    """Which host took each of so many calls, one after the other; none is refused."""
-    return [address for _ in range(calls) for address in call(several, model=model)]
-
-
-def open_calls(several: Hosts[str], count: int, stack: ExitStack) -> list[str]:
-    """Which hosts so many calls went to that are still being answered."""
-    asked: list[str] = []
-    for _ in range(count):
-        next(stack.enter_context(closing(several.stream("", saying({}, asked)))))
-    return asked
-
-
-def rested(clock: Clock) -> Hosts[str]:
-    """Hosts a and b; a was dead and has rested, nobody knows yet whether it is back."""
-    several = hosts("ab", clock)
-    while "a" not in call(several, {"a": NoConnection("x")}):
-        pass
-    clock.time += FIRST_REST_S
-    return several
-
-
-def everywhere(error: AppError, names: Iterable[str]) -> Faults:
-    return dict.fromkeys(names, error)
-
+from tests.unit.host_calls import (
+    answered_by,
+    call,
+    everywhere,
+    hosts,
+    open_calls,
+    saying,
+)
 
 # Balance
 
@@ -251,100 +202,6 @@ def test_who_has_a_model() -> None:
     assert before == ["a", "c"]
     assert several.having("m") == ["c", "a"]
     assert several.having("nothing") == []
-
-
-# A host that failed
-
-
-@pytest.mark.parametrize("error", [NoConnection("x"), Unreachable("x"), TimedOut("x")])
-def test_a_dead_host_rests_and_comes_back(error: AppError) -> None:
-    """After a call that did not reach it a host gets none for a while, then again."""
-    clock = Clock()
-    several = hosts("ab", clock)
-    for _ in range(2):  # one of them goes to a
-        call(several, {"a": error})
-    meanwhile = set(answered_by(several, 6))
-    clock.time += FIRST_REST_S
-    later = set(answered_by(several, 2))
-
-    assert meanwhile == {"b"}
-    assert later == {"a", "b"}
-
-
-def test_after_its_rest_one_call_tries_it_and_the_others_keep_away() -> None:
-    """A host that takes ten seconds to say nothing holds up one call, not every second one."""
-    several = rested(Clock())
-    trying, may_answer = threading.Event(), threading.Event()
-
-    def slow(address: str, _: str) -> None:
-        if address == "a":
-            trying.set()
-            may_answer.wait(5)
-
-    def ask_until_it_is_tried() -> None:
-        while not trying.is_set():
-            several.call("", slow)
-
-    trial = threading.Thread(target=ask_until_it_is_tried)
-    trial.start()
-    assert trying.wait(5)
-    others = answered_by(several, 6)
-    may_answer.set()
-    trial.join(5)
-
-    assert set(others) == {"b"}
-    assert set(answered_by(several, 2)) == {"a", "b"}
-
-
-def test_a_first_word_ends_the_trial() -> None:
-    """The others need not wait for the end of a long answer."""
-    several = rested(Clock())
-    with ExitStack() as stack:
-        asked: list[str] = []
-        both = [stack.enter_context(closing(several.stream("", saying({}, asked)))) for _ in "ab"]
-        for events in both:
-            next(events)
-        before = open_calls(several, 1, stack)
-        for events in both:
-            next(events)
-        after = open_calls(several, 1, stack)
-
-    assert sorted(asked) == ["a", "b"]
-    assert (before, after) == (["b"], ["a"])
-
-
-def test_a_list_that_comes_ends_the_rest() -> None:
-    """Whoever opens a page finds out that the host is back, at no cost."""
-    several = hosts("ab")
-    for _ in range(2):
-        call(several, everywhere(NoConnection("x"), "a"))
-    before = set(answered_by(several, 4))
-    several.list_models(lambda _: [])
-
-    assert before == {"b"}
-    assert set(answered_by(several, 4)) == {"a", "b"}
-
-
-def test_a_list_that_does_not_come_begins_one() -> None:
-    """The next call need not find out again."""
-    several = hosts("ab")
-
-    def ask(address: str) -> list[ModelInfo]:
-        if address == "a":
-            raise NoConnection("x")
-        return []
-
-    several.list_models(ask)
-
-    assert set(answered_by(several, 4)) == {"b"}
-
-
-def test_another_error_is_no_reason_to_rest() -> None:
-    """A host that answered, however badly, is alive."""
-    several = hosts("ab")
-    call(several, everywhere(BadReply("x"), "ab"))
-
-    assert set(answered_by(several, 4)) == {"a", "b"}
 
 
 # The models

@@ -1,5 +1,6 @@
 """What a speed test finds, beside the truth: a GPU of known speed, and llama.cpp's own clock."""
 
+import statistics
 from contextlib import closing
 from pathlib import Path
 
@@ -87,13 +88,15 @@ def beside_its_clock(app: App, nonce: str) -> tuple[float, float]:
 def test_llama_cpps_own_clock(fake: FakeServer, tmp_path: Path) -> None:
     """On the real embedded model our speeds are within 5 % of the engine's for the same calls.
 
-    The least disturbed of a few calls: our clock goes around the engine's, so whatever else the
-    machine does can only make our figure smaller, and a flattering one would show in any call.
+    Of a few calls, for other programs may hold one of them up. Our clock of a prompt goes around
+    the engine's, so that a hold-up can only make it slower: the least disturbed call is the true
+    one, and none may flatter. An answer's beginning and end may both be held up: the median.
     """
     with running(fake, tmp_path, embedded_model=None, model_timeout_s=60) as app:
         beside_its_clock(app, "lake")  # loads the model
-        shares = [beside_its_clock(app, nonce) for nonce in ("moon", "salt", "door", "fern")]
+        nonces = ("moon", "salt", "door", "fern", "clay")
+        shares = [beside_its_clock(app, nonce) for nonce in nonces]
     prompts, answers = zip(*shares, strict=True)
 
     assert max(prompts) == pytest.approx(1, abs=0.05)
-    assert max(answers) == pytest.approx(1, abs=0.05)
+    assert statistics.median(answers) == pytest.approx(1, abs=0.05)
